@@ -1,0 +1,72 @@
+// swift-tools-version: 6.2
+// Targets in reading order: wire formats and pure protocol code first, the programs after them, tests last.
+
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// The message path: the same rules, kept apart so that a setting for speed never reaches the control plane.
+let hotPath: [SwiftSetting] = strict
+
+let strictC: [CSetting] = [
+    .unsafeFlags(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2"])
+]
+
+let package = Package(
+    name: "asya",
+    products: [
+        .executable(name: "asya-sidecar", targets: ["asya-sidecar"])
+    ],
+    targets: [
+        // C libraries and the only C we write.
+        .target(
+            name: "CUVShim",
+            cSettings: strictC,
+            // Debian names libuv's archive libuv_a.a; taking it keeps one spelling for static and dynamic programs.
+            linkerSettings: [
+                .linkedLibrary("uv_a"), .linkedLibrary("ssl"), .linkedLibrary("crypto"), .linkedLibrary("z"),
+            ]
+        ),
+        .target(name: "CJSONScanner", cSettings: strictC),
+        .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
+
+        // Pure code: no I/O.
+        .target(name: "Support", swiftSettings: strict),
+        .target(name: "Envelope", dependencies: ["CJSONScanner"], swiftSettings: hotPath),
+        .target(name: "AMQP", dependencies: ["CRabbitMQ", "Support"], swiftSettings: hotPath),
+
+        // The data plane.
+        .target(
+            name: "Sidecar",
+            dependencies: ["CUVShim", "Support", "Envelope", "AMQP"],
+            swiftSettings: hotPath
+        ),
+        .executableTarget(
+            name: "asya-sidecar",
+            dependencies: ["Sidecar", "Support"],
+            path: "Sources/Commands/asya-sidecar",
+            swiftSettings: strict
+        ),
+
+        .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: strict),
+        .testTarget(name: "EnvelopeTests", dependencies: ["Envelope"], swiftSettings: strict),
+        .testTarget(name: "AMQPTests", dependencies: ["AMQP"], swiftSettings: strict),
+        .testTarget(
+            name: "SidecarTests",
+            dependencies: ["Sidecar", "Envelope", "AMQP", "Support"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "Simulation",
+            dependencies: ["Sidecar", "Envelope", "Support"],
+            swiftSettings: strict
+        ),
+    ]
+)

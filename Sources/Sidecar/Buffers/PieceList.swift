@@ -1,0 +1,79 @@
+/// One outgoing message as a list of pieces: small ones copied into a block of its own, large ones referenced.
+///
+/// Reusable: the pipeline keeps one, fills it, hands it to the transport and clears it, so building a message
+/// allocates nothing.
+final class PieceList {
+    /// A piece of the message.
+    struct Piece {
+        var slab: ByteSlab
+        var offset: Int
+        var count: Int
+
+        var bytes: UnsafeRawBufferPointer {
+            UnsafeRawBufferPointer(start: self.slab.base + self.offset, count: self.count)
+        }
+        var slice: ByteSlice { ByteSlice(slab: self.slab, offset: self.offset, count: self.count) }
+    }
+
+    private let pool: SlabPool
+    private var block: ByteSlab
+    private var blockUsed = 0
+    /// In order. Only valid until the next change.
+    private(set) var pieces: [Piece] = []
+    /// Bytes of the whole message.
+    private(set) var byteCount = 0
+
+    init(pool: SlabPool) {
+        self.pool = pool
+        self.block = pool.slab()
+    }
+
+    /// Lets go of everything the pieces kept alive.
+    func removeAll() {
+        self.pieces.removeAll(keepingCapacity: true)
+        self.byteCount = 0
+    }
+
+    func append(copying bytes: UnsafeRawBufferPointer) {
+        guard let source = bytes.baseAddress, bytes.count > 0 else { return }
+        if self.pieces.isEmpty { self.restartBlock() }
+        if self.blockUsed + bytes.count > self.block.capacity {
+            self.block = self.pool.slab(atLeast: bytes.count)
+            self.blockUsed = 0
+        }
+        (self.block.base + self.blockUsed).copyMemory(from: source, byteCount: bytes.count)
+        self.push(self.block, self.blockUsed, bytes.count)
+        self.blockUsed += bytes.count
+    }
+
+    func append(_ text: StaticString) {
+        self.append(copying: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// Copies a small slice, refers to a large one.
+    func append(_ slice: ByteSlice) {
+        if slice.count < OutputQueue.copyLimit {
+            self.append(copying: slice.bytes)
+        } else {
+            self.push(slice.slab, slice.offset, slice.count)
+        }
+    }
+
+    /// Receivers copy small pieces or keep the slab; the block may be written again only if nobody kept it. Looked at
+    /// when the next message begins: by then the receiver has usually let go of it.
+    private func restartBlock() {
+        guard self.blockUsed > 0 else { return }
+        if !isKnownUniquelyReferenced(&self.block) { self.block = self.pool.slab() }
+        self.blockUsed = 0
+    }
+
+    private func push(_ slab: ByteSlab, _ offset: Int, _ count: Int) {
+        self.byteCount += count
+        let last = self.pieces.count - 1
+        if last >= 0, self.pieces[last].slab === slab, self.pieces[last].offset + self.pieces[last].count == offset {
+            self.pieces[last].count += count
+        } else {
+            self.pieces.append(Piece(slab: slab, offset: offset, count: count))
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import CUVShim
+
+/// Readiness of one descriptor. Remembers the mask, because starting a poll again with the same mask is wasted work.
+final class DescriptorPoll {
+    /// What to wait for.
+    struct Interest: OptionSet {
+        let rawValue: Int32
+        static let readable = Interest(rawValue: 1)
+        static let writable = Interest(rawValue: 2)
+    }
+
+    private let handle: UnsafeMutablePointer<uv_poll_t>
+    private var current: Interest = []
+    private let ready: (Interest) -> Void
+
+    /// The descriptor stays the caller's: close it after this object is gone or `stop()` was called.
+    /// A failing descriptor is reported as both readable and writable, so that the next call returns the error.
+    init(loop: EventLoop, descriptor: Int32, ready: @escaping (Interest) -> Void) throws(LoopError) {
+        guard let handle = cuvshim_poll_new() else { throw LoopError.outOfMemory }
+        self.ready = ready
+        self.handle = handle
+        let result = uv_poll_init(loop.uv, handle, descriptor)
+        guard result == 0 else {
+            // The handle never became active, so there is no close callback to wait for.
+            cuvshim_handle_free(handle)
+            self.isInitialised = false
+            throw LoopError.failed(operation: "poll descriptor", code: systemErrorText(result))
+        }
+        cuvshim_set_data(handle, Unmanaged.passUnretained(self).toOpaque())
+    }
+
+    private var isInitialised = true
+
+    deinit {
+        if self.isInitialised { cuvshim_close_and_free(self.handle) }
+    }
+
+    func wait(for interest: Interest) {
+        guard interest != self.current else { return }
+        self.current = interest
+        guard !interest.isEmpty else {
+            uv_poll_stop(self.handle)
+            return
+        }
+        uv_poll_start(self.handle, interest.rawValue) { handle, status, events in
+            guard let data = cuvshim_get_data(handle) else { return }
+            let poll = Unmanaged<DescriptorPoll>.fromOpaque(data).takeUnretainedValue()
+            poll.ready(status < 0 ? [.readable, .writable] : Interest(rawValue: events & 3))
+        }
+    }
+}

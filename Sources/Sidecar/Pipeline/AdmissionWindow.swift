@@ -1,0 +1,61 @@
+/// How many unsettled deliveries the sidecar may hold (`sidecar.md` 4.5), decided from the time runtime calls take.
+///
+/// Fast handlers get a wide window, so that publishing and confirming overlap with the next call; slow ones hold a
+/// single message, so that another pod can take the rest.
+struct AdmissionWindow {
+    /// Calls that have to stay fast before the window widens.
+    static let callsToWiden = 32
+    /// Average below which the window widens, and above which it narrows again.
+    static let fastCall = Duration.milliseconds(20)
+    static let slowCall = Duration.milliseconds(100)
+    /// Average up to which requests are sent ahead (`sidecar.md` 8.2).
+    static let aheadCall = Duration.milliseconds(1)
+    /// Calls to see before the average is trusted for sending ahead.
+    private static let callsToTrust = 8
+    /// Weight of a new call in the moving average.
+    private static let smoothing = 0.125
+
+    /// The limit in force.
+    private(set) var messageCount: Int
+    private let wideCount: Int
+    private let isPinned: Bool
+    private var averageNanoseconds = 0.0
+    private var callCount = 0
+    private var fastCallCount = 0
+
+    /// - Parameters:
+    ///   - pinned: the configured window; nil lets it adapt between 1 and `wide`.
+    ///   - wide: window for fast handlers (16 on RabbitMQ).
+    init(pinned: Int?, wide: Int) {
+        self.isPinned = pinned != nil
+        self.messageCount = pinned ?? 1
+        self.wideCount = wide
+    }
+
+    /// Whether calls are short enough for requests to wait in the runtime's socket.
+    var allowsSendingAhead: Bool {
+        self.callCount >= Self.callsToTrust
+            && self.averageNanoseconds <= Double(Self.aheadCall.wholeNanoseconds)
+    }
+
+    /// One runtime call ended after `nanoseconds`. Returns true when `messageCount` changed.
+    mutating func recordCall(nanoseconds: UInt64) -> Bool {
+        self.averageNanoseconds =
+            self.callCount == 0
+            ? Double(nanoseconds)
+            : self.averageNanoseconds + (Double(nanoseconds) - self.averageNanoseconds) * Self.smoothing
+        self.callCount += 1
+        self.fastCallCount =
+            self.averageNanoseconds < Double(Self.fastCall.wholeNanoseconds) ? self.fastCallCount + 1 : 0
+        guard !self.isPinned else { return false }
+        if self.messageCount == 1, self.fastCallCount >= Self.callsToWiden {
+            self.messageCount = self.wideCount
+            return true
+        }
+        if self.messageCount > 1, self.averageNanoseconds > Double(Self.slowCall.wholeNanoseconds) {
+            self.messageCount = 1
+            return true
+        }
+        return false
+    }
+}

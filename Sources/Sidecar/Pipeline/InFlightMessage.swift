@@ -1,0 +1,121 @@
+import Envelope
+
+/// Everything the sidecar knows of one held delivery. The objects are reused, so holding a message allocates nothing.
+final class InFlightMessage {
+    /// What is being published for this message.
+    enum Plan {
+        case none
+        case elements(RuntimeReply)
+        case input
+        case error(ErrorEnvelope.Problem, omitsPayload: Bool)
+        case deadLetter
+    }
+
+    /// A refused publication that waits for its next attempt.
+    struct Retry: Equatable {
+        var element: Int
+        var due: MonotonicTime
+    }
+
+    /// Position in the table; half of every publication's token.
+    let index: Int
+
+    var state = MessageState()
+    var body: ByteSlice
+    var receipt = Receipt(generation: 0, tag: 0)
+    var previousDeliveries: Int?
+    /// Nil until the message is taken up, and for a body that is no envelope.
+    var view: EnvelopeView?
+    var reply: ByteSlice?
+    var plan = Plan.none
+    /// The broker has put the delivery back: nothing may be settled any more.
+    var isForgotten = false
+    var isActive = false
+    /// May be published as far as the gateway is concerned; kept in order behind earlier messages.
+    var isReadyToPublish = false
+    var takenUpAt = MonotonicTime(nanoseconds: 0)
+    var handedOverAt = MonotonicTime(nanoseconds: 0)
+    var publishedAt = MonotonicTime(nanoseconds: 0)
+    var retry = PublicationRetry()
+    var retries: [Retry] = []
+    /// When a held-back message is released.
+    var due = MonotonicTime.distantFuture
+    /// Set once a publication failed because of its size.
+    var isTooLarge = false
+    /// What `processed` counts when the message is acknowledged.
+    var processedAs: SidecarMetrics.ProcessedStatus?
+    /// The timeout's error envelope: the process ends when it is settled.
+    var isLastBeforeCrash = false
+
+    init(index: Int, empty: ByteSlice) {
+        self.index = index
+        self.body = empty
+    }
+
+    /// Bytes kept alive by this message.
+    var heldByteCount: Int { self.body.count + (self.reply?.count ?? 0) }
+
+    /// Makes the object ready for another delivery.
+    func begin(_ message: ReceivedMessage) {
+        self.state = MessageState()
+        self.body = message.body
+        self.receipt = message.receipt
+        self.previousDeliveries = message.previousDeliveries
+    }
+
+    /// Lets go of everything that keeps memory alive.
+    func end(empty: ByteSlice) {
+        self.body = empty
+        self.reply = nil
+        self.view = nil
+        self.plan = .none
+        self.isForgotten = false
+        self.isActive = false
+        self.isReadyToPublish = false
+        self.isTooLarge = false
+        self.isLastBeforeCrash = false
+        self.processedAs = nil
+        self.retry = PublicationRetry()
+        self.retries.removeAll(keepingCapacity: true)
+        self.due = .distantFuture
+    }
+}
+
+/// The held deliveries. Its size is bounded by the window; slots are made on demand and reused.
+struct InFlightTable {
+    private var slots: [InFlightMessage] = []
+    private var free: [Int] = []
+    private let empty: ByteSlice
+
+    init(pool: SlabPool) {
+        self.empty = pool.slab().slice(0..<0)
+    }
+
+    var count: Int { self.slots.count - self.free.count }
+
+    mutating func insert(_ message: ReceivedMessage) -> InFlightMessage {
+        let slot: InFlightMessage
+        if let index = self.free.popLast() {
+            slot = self.slots[index]
+        } else {
+            slot = InFlightMessage(index: self.slots.count, empty: self.empty)
+            self.slots.append(slot)
+        }
+        slot.begin(message)
+        return slot
+    }
+
+    mutating func remove(_ message: InFlightMessage) {
+        message.end(empty: self.empty)
+        self.free.append(message.index)
+    }
+
+    subscript(index: Int) -> InFlightMessage { self.slots[index] }
+
+    /// The held messages; for rare events only.
+    var held: [InFlightMessage] {
+        var isFree = [Bool](repeating: false, count: self.slots.count)
+        for index in self.free { isFree[index] = true }
+        return self.slots.filter { !isFree[$0.index] }
+    }
+}

@@ -1,0 +1,126 @@
+"""Fixtures: one RabbitMQ for the session, a spare one for tests that break it, one world (vhost) per test."""
+
+import os
+import sys
+
+import pytest
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [_HERE, os.path.join(_HERE, "..", "..", "tools")]
+
+from harness.cell import Cell  # noqa: E402
+from harness.concurrent import ConcurrentTests  # noqa: E402
+from harness.paths import sidecar_binary  # noqa: E402
+from harness.world import Broker, World  # noqa: E402
+from localservers.rabbitmq import RabbitMQ  # noqa: E402
+
+NEEDS_NO_SIDECAR = "test_harness.py"
+
+
+def pytest_collection_modifyitems(items):
+    """A concurrent test waits for its siblings, so its limit is that of the whole file."""
+    for item in items:
+        if item.get_closest_marker("concurrent") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(240))
+
+
+def pytest_runtest_setup(item):
+    if item.fspath.basename != NEEDS_NO_SIDECAR and not os.access(sidecar_binary(), os.X_OK):
+        pytest.fail("no sidecar binary at %s: run `make build` or set ASYA_SIDECAR" % sidecar_binary(), pytrace=False)
+
+
+# The management API lists a new connection after its own sampling interval, 5 s unless it is told otherwise.
+SAMPLING = {
+    "management.sample_retention_policies.%s" % name: "1" for name in ("global.minute", "basic.minute", "detailed.10")
+}
+
+
+@pytest.fixture(scope="session")
+def broker():
+    """The broker most tests share. Nobody restarts it or sets alarms on it."""
+    with RabbitMQ(management=True, configuration=SAMPLING) as server:
+        yield Broker(server)
+
+
+@pytest.fixture(scope="session")
+def spare_broker():
+    """A broker with TLS for tests that restart, block or reconfigure it. They leave it running and unblocked."""
+    with RabbitMQ(tls=True, management=True, configuration=SAMPLING) as server:
+        yield Broker(server)
+
+
+@pytest.fixture(scope="session")
+def concurrent_tests():
+    tests = ConcurrentTests()
+    yield tests
+    tests.close()
+
+
+@pytest.fixture
+def world(request):
+    """A fresh vhost and everything started in it. Concurrent tests get theirs on their own thread."""
+    if request.node.get_closest_marker("concurrent"):
+        yield None
+        return
+    yield from _world(request, "broker")
+
+
+@pytest.fixture
+def spare_world(request):
+    """A world in the spare broker."""
+    yield from _world(request, "spare_broker")
+
+
+@pytest.fixture(scope="module")
+def module_cell(request):
+    """One sidecar `a` with a scripted runtime, shared by the tests of a file."""
+    made = World(request.getfixturevalue("broker"))
+    request.node.conformance_world = made
+    try:
+        yield Cell(made)
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def cell(request, module_cell):
+    """The shared sidecar with empty queues and the echo script; it must be alive and idle after every test."""
+    module_cell.reset()
+    yield module_cell
+    assert module_cell.sidecar.is_running, "the sidecar did not survive:\n" + module_cell.sidecar.log_tail()
+
+
+def _world(request, fixture):
+    made = World(request.getfixturevalue(fixture))
+    request.node.conformance_world = made
+    yield made
+    made.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem):
+    """Hands tests marked `concurrent` to the threads that run them."""
+    if pyfuncitem.get_closest_marker("concurrent") is None:
+        return None
+    broker_fixture = pyfuncitem._request.getfixturevalue("broker")
+    pyfuncitem._request.getfixturevalue("concurrent_tests").result(pyfuncitem, broker_fixture)
+    return True
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Adds the logs of a failed test's processes to its report."""
+    outcome = yield
+    report = outcome.get_result()
+    if call.when != "call" or not report.failed:
+        return
+    text = _description(item)
+    if text:
+        report.sections.append(("world", text))
+
+
+def _description(item):
+    if item.get_closest_marker("concurrent"):
+        return item._request.getfixturevalue("concurrent_tests").description(item)
+    world = getattr(item, "conformance_world", None) or getattr(item.parent, "conformance_world", None)
+    return world.describe() if world is not None else None

@@ -1,0 +1,58 @@
+"""Handlers for the real Python runtime in the conformance suite."""
+
+import os
+import time
+
+
+def echo(payload):
+    """The payload as it is."""
+    return payload
+
+
+def append_hop(payload):
+    """Adds this process's hop name, so that the receiver sees which actors did the work."""
+    payload["hops"].append(os.environ["CONFORMANCE_HOP"])
+    return payload
+
+
+def sleep(payload):
+    """Sleeps as long as the payload says."""
+    time.sleep(payload["seconds"])
+    return payload
+
+
+def fail(payload):
+    """Raises."""
+    raise ValueError("bad input: " + str(payload["text"]))
+
+
+def split(payload):
+    """Fan-out: one output per element of `parts`."""
+    return list(payload["parts"])
+
+
+def nothing(_payload):
+    """Stops the pipeline."""
+    return None
+
+
+def measured(payload):
+    """Sets a custom metric of the sidecar."""
+    import asya_runtime
+
+    asya_runtime.metric("widgets_total", 2, kind="round")
+    asya_runtime.metric("temperature", payload["temperature"])
+    return payload
+
+
+def end(envelope):
+    """Envelope mode: what a crew handler answers."""
+    return {}
+
+
+def insert_refiner(envelope):
+    """Envelope mode: appends an actor after this one."""
+    route = envelope["route"]
+    route["actors"].insert(route["current"] + 1, "refiner")
+    route["current"] += 1
+    return envelope

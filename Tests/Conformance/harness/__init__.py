@@ -1,0 +1,1 @@
+"""Building blocks of the black-box suite: broker client, processes, scripted peers. No test lives here."""

@@ -1,0 +1,169 @@
+import Envelope
+
+@testable import Sidecar
+
+/// One envelope on its way to the broker.
+struct SimulatedPublication {
+    var number: Int
+    var token: UInt64
+    var queueName: String
+    var record: DeliveryRecord
+    /// What the publication is, so that its acceptance can be noted.
+    var role: Role
+    /// Whether the broker has it; the confirm may still get lost.
+    var isStored = false
+
+    enum Role: Equatable {
+        case element(Int)
+        case input, error, deadLetter
+    }
+}
+
+extension SimulatedTransport {
+    var canPublish: Bool { self.isPublisherUp && !self.isBlockAnnounced && !self.isCongested && !self.isClosed }
+
+    func publish(_ body: PieceList, to destination: Destination, messageID: UnsafeRawBufferPointer, token: UInt64) {
+        guard let record = self.recordOfToken(token) else {
+            self.world.violated("a publication for nothing that is held")
+            return
+        }
+        var bytes: [UInt8] = []
+        for piece in body.pieces { bytes.append(contentsOf: piece.bytes) }
+        if bytes.count != body.byteCount { self.world.violated("a piece list counts its bytes wrongly") }
+        let judge = PublicationJudge(world: self.world, record: record, queueName: destination.queueName)
+        let role = judge.role(index: Int(token & 0xffff_ffff))
+        if let objection = judge.objection(to: bytes, as: role, messageID: String(decoding: messageID, as: UTF8.self)) {
+            self.world.violated("publication for message \(record.message.number): \(objection)")
+        }
+        self.checkOrder(of: record)
+        self.publicationCount += 1
+        self.stagedPublications.append(
+            SimulatedPublication(
+                number: self.publicationCount, token: token, queueName: destination.queueName, record: record,
+                role: role))
+    }
+
+    /// Results leave in the order in which messages were given to the runtime (`sidecar.md` 4.5).
+    private func checkOrder(of record: DeliveryRecord) {
+        guard !record.isPublished, let handOver = record.handOver else { return }
+        record.isPublished = true
+        if handOver < self.lastPublishedHandOver {
+            self.world.violated("hand-over \(handOver) published after \(self.lastPublishedHandOver)")
+        }
+        self.lastPublishedHandOver = handOver
+    }
+
+    func sendPublications() {
+        let publications = self.stagedPublications
+        self.stagedPublications = []
+        for publication in publications {
+            guard self.isPublisherUp, !self.isClosed else {
+                self.settle(publication, .refused(.connectionLost), after: self.world.dice.microseconds(0...500))
+                continue
+            }
+            self.outstanding[publication.number] = publication
+            let latency = self.isCongested ? 50...300 : 0...5
+            self.publicationClear = max(
+                self.publicationClear, self.world.now + self.world.dice.milliseconds(latency))
+            let epoch = self.publisherEpoch
+            self.world.at(self.publicationClear) { [weak self] in
+                self?.reachesBroker(publication.number, epoch: epoch)
+            }
+        }
+    }
+
+    private func reachesBroker(_ number: Int, epoch: Int) {
+        guard self.publisherEpoch == epoch, var publication = self.outstanding[number] else { return }
+        guard !self.world.broker.isBlocked else {
+            // The broker does not read from this connection for the time being.
+            self.world.after(.milliseconds(20)) { [weak self] in self?.reachesBroker(number, epoch: epoch) }
+            return
+        }
+        let outcome = self.verdict(on: publication)
+        if outcome == .accepted {
+            self.world.broker.store(in: publication.queueName)
+            publication.isStored = true
+            self.outstanding[number] = publication
+        }
+        self.world.after(self.world.dice.microseconds(100...8000)) { [weak self] in
+            guard let self, self.publisherEpoch == epoch, self.outstanding.removeValue(forKey: number) != nil
+            else { return }
+            self.report(publication, outcome)
+        }
+    }
+
+    private func verdict(on publication: SimulatedPublication) -> PublicationOutcome {
+        let faults = self.world.faults
+        if self.world.broker.missingQueues.contains(publication.queueName) { return .refused(.destinationMissing) }
+        if self.world.dice.happens(faults.tooLarge) { return .refused(.tooLarge) }
+        if self.world.dice.happens(faults.nack) { return .refused(.refusedByBroker) }
+        return .accepted
+    }
+
+    private func settle(_ publication: SimulatedPublication, _ outcome: PublicationOutcome, after delay: Duration) {
+        self.world.after(delay) { [weak self] in self?.report(publication, outcome) }
+    }
+
+    private func report(_ publication: SimulatedPublication, _ outcome: PublicationOutcome) {
+        let record = publication.record
+        switch outcome {
+        case .accepted:
+            switch publication.role {
+            case .element(let index): record.acceptedElements.insert(index)
+            case .input: record.acceptedInput = true
+            case .error: record.acceptedError = true
+            case .deadLetter: record.acceptedDeadLetter = true
+            }
+        case .refused(.tooLarge): record.sawTooLarge = true
+        case .refused: break
+        }
+        guard !self.isClosed else { return }
+        self.events?.publicationSettled(token: publication.token, outcome: outcome)
+    }
+
+    // MARK: Life
+
+    /// The publishing connection is lost; of what was under way the broker has seen some.
+    func losePublisher(for duration: Duration) {
+        guard self.isPublisherUp, !self.isClosed else { return }
+        self.losePublisherSilently()
+        self.events?.publishingAvailabilityChanged()
+        self.world.after(duration) { [weak self] in
+            guard let self, !self.isClosed else { return }
+            self.isPublisherUp = true
+            self.publicationClear = self.world.now
+            self.events?.publishingAvailabilityChanged()
+        }
+    }
+
+    func losePublisherSilently() {
+        self.isPublisherUp = false
+        self.publisherEpoch += 1
+        let lost = self.outstanding.values.sorted { $0.number < $1.number }
+        self.outstanding = [:]
+        for publication in lost {
+            if !publication.isStored, self.world.dice.happens(0.3), self.verdict(on: publication) == .accepted {
+                self.world.broker.store(in: publication.queueName)
+            }
+            if !self.isClosed { self.settle(publication, .refused(.connectionLost), after: .zero) }
+        }
+    }
+
+    func congest(for duration: Duration) {
+        guard !self.isCongested, !self.isClosed else { return }
+        self.isCongested = true
+        self.events?.publishingAvailabilityChanged()
+        self.world.after(duration) { [weak self] in
+            guard let self else { return }
+            self.isCongested = false
+            if !self.isClosed { self.events?.publishingAvailabilityChanged() }
+        }
+    }
+
+    /// The broker announces its memory alarm, or its end.
+    func announceBlocked(_ isBlocked: Bool) {
+        guard self.isBlockAnnounced != isBlocked, !self.isClosed else { return }
+        self.isBlockAnnounced = isBlocked
+        self.events?.publishingAvailabilityChanged()
+    }
+}

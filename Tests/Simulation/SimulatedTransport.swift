@@ -1,0 +1,223 @@
+@testable import Sidecar
+
+/// A transport with two connections, as the one to RabbitMQ: one consumes and settles, the other publishes. Either may
+/// be lost at any moment, together with what is under way on it.
+final class SimulatedTransport: Transport {
+    weak var events: (any TransportEvents)?
+    unowned let world: World
+    let pool: SlabPool
+    /// The delivery that a publication's token belongs to.
+    var recordOfToken: (UInt64) -> DeliveryRecord? = { _ in nil }
+    /// Tells that the bytes of a slab are those of a delivery.
+    var delivered: (ByteSlab, DeliveryRecord) -> Void = { _, _ in }
+
+    // Consuming.
+    private var connection: Int
+    private var generation: UInt32 = 1
+    private var nextTag: UInt64 = 1
+    private var isConsumerUp = true
+    private var isConsuming = false
+    private(set) var window = 0
+    private var isPaused = false
+    private var arrived: [(BrokerMessage, UInt64)] = []
+    /// Reported and not settled, of this generation.
+    private(set) var reported: [UInt64: DeliveryRecord] = [:]
+    private var stagedSettlements: [(tag: UInt64, isAcknowledged: Bool)] = []
+    /// Earliest moment at which the next thing on a connection may arrive: bytes keep their order.
+    private var inboundClear = MonotonicTime(nanoseconds: 0)
+    private var settlementClear = MonotonicTime(nanoseconds: 0)
+
+    // Publishing (SimulatedTransport+Publishing).
+    var isPublisherUp = true
+    var publisherEpoch = 0
+    var isCongested = false
+    var isBlockAnnounced = false
+    var stagedPublications: [SimulatedPublication] = []
+    var outstanding: [Int: SimulatedPublication] = [:]
+    var publicationCount = 0
+    var publicationClear = MonotonicTime(nanoseconds: 0)
+    var lastPublishedHandOver = -1
+
+    private(set) var isClosed = false
+
+    init(world: World, pool: SlabPool) {
+        self.world = world
+        self.pool = pool
+        self.connection = world.broker.newConnection()
+    }
+
+    var isConnected: Bool { self.isConsumerUp && !self.isClosed }
+    var reportedCount: Int { self.reported.count }
+    /// Whether the sidecar left something behind that no `flush` will send.
+    var hasUnflushedWork: Bool { !self.stagedSettlements.isEmpty || !self.stagedPublications.isEmpty }
+
+    func start() {}
+
+    // MARK: Deliveries
+
+    func startReceiving(window: Int) {
+        self.window = window
+        self.isConsuming = true
+        self.deliver()
+    }
+
+    func setWindow(_ messageCount: Int) {
+        self.window = messageCount
+        self.deliver()
+    }
+
+    func setPaused(_ isPaused: Bool) {
+        self.isPaused = isPaused
+        if !isPaused { self.world.soon { [weak self] in self?.reportArrived() } }
+    }
+
+    func stopReceiving() {
+        self.isConsuming = false
+        // Deliveries on their way are the transport's to release.
+        let waiting = self.arrived
+        self.arrived = []
+        for (_, tag) in waiting { self.stagedSettlements.append((tag, false)) }
+    }
+
+    /// The broker sends as much as the window allows.
+    func deliver() {
+        guard self.isConsuming, self.isConsumerUp, !self.isClosed else { return }
+        while self.world.broker.unsettledCount(of: self.connection) < self.window {
+            let tag = self.nextTag
+            let holding = SimulatedBroker.Holding(connection: self.connection, tag: tag)
+            guard let message = self.world.broker.take(holding) else { return }
+            self.nextTag += 1
+            let connection = self.connection
+            // Deliveries often come several in one read.
+            let delay = self.world.dice.happens(0.5) ? .zero : self.world.dice.microseconds(50...3000)
+            self.inboundClear = max(self.inboundClear, self.world.now + delay)
+            self.world.at(self.inboundClear) { [weak self] in
+                guard let self, self.connection == connection, self.isConsumerUp else { return }
+                guard self.isConsuming else {
+                    self.stagedSettlements.append((tag, false))
+                    self.sendSettlements()
+                    return
+                }
+                self.arrived.append((message, tag))
+                self.reportArrived()
+            }
+        }
+    }
+
+    private func reportArrived() {
+        while !self.isPaused, !self.isClosed, !self.arrived.isEmpty {
+            let (message, tag) = self.arrived.removeFirst()
+            let receipt = Receipt(generation: self.generation, tag: tag)
+            let record = DeliveryRecord(message, receipt: receipt)
+            let body = self.pool.slice(copying: message.body)
+            self.reported[tag] = record
+            self.delivered(body.slab, record)
+            let counts = self.world.scenario.countsDeliveries
+            self.events?.received(
+                ReceivedMessage(
+                    body: body, receipt: receipt,
+                    previousDeliveries: counts ? message.deliveryCount - 1 : nil,
+                    isRedelivered: message.deliveryCount > 1))
+        }
+    }
+
+    // MARK: Settlement
+
+    func acknowledge(_ receipt: Receipt) {
+        guard let record = self.settle(receipt) else { return }
+        if let objection = record.objection(scenario: self.world.scenario, isEndActor: self.world.isEndActor) {
+            self.world.violated("message \(record.message.number) acknowledged although \(objection)")
+        }
+        self.stagedSettlements.append((receipt.tag, true))
+    }
+
+    func release(_ receipt: Receipt) {
+        guard self.settle(receipt) != nil else { return }
+        self.stagedSettlements.append((receipt.tag, false))
+    }
+
+    private func settle(_ receipt: Receipt) -> DeliveryRecord? {
+        guard !self.isClosed else {
+            self.world.violated("a delivery was settled after the transport was closed")
+            return nil
+        }
+        guard receipt.generation == self.generation else {
+            self.world.violated("a receipt of generation \(receipt.generation) was used in \(self.generation)")
+            return nil
+        }
+        guard let record = self.reported.removeValue(forKey: receipt.tag) else {
+            self.world.violated("delivery \(receipt.tag) was settled twice")
+            return nil
+        }
+        return record
+    }
+
+    func flush() {
+        self.sendSettlements()
+        self.sendPublications()
+    }
+
+    private func sendSettlements() {
+        let settlements = self.stagedSettlements
+        self.stagedSettlements = []
+        guard !settlements.isEmpty, self.isConsumerUp else { return }
+        let connection = self.connection
+        self.settlementClear = max(
+            self.settlementClear, self.world.now + self.world.dice.microseconds(20...4000))
+        let broker = self.world.broker
+        self.world.at(self.settlementClear) { [weak self, unowned world] in
+            // On a connection that was lost meanwhile the broker has put everything back: nothing is held there.
+            for settlement in settlements {
+                let holding = SimulatedBroker.Holding(connection: connection, tag: settlement.tag)
+                let isKnown = settlement.isAcknowledged ? broker.acknowledge(holding) : broker.release(holding)
+                if !isKnown, let self, self.connection == connection, !self.isClosed {
+                    world.violated("the broker does not know delivery \(settlement.tag)")
+                }
+            }
+            self?.deliver()
+        }
+    }
+
+    // MARK: Life
+
+    /// The consuming connection is lost with everything under way on it.
+    func loseConsumer(for duration: Duration) {
+        guard self.isConsumerUp, !self.isClosed else { return }
+        let lost = self.connection
+        self.isConsumerUp = false
+        self.arrived = []
+        self.reported = [:]
+        self.stagedSettlements = []
+        self.connection = self.world.broker.newConnection()
+        self.generation += 1
+        self.nextTag = 1
+        self.events?.deliveriesForgotten(upToGeneration: self.generation - 1)
+        self.world.broker.requeue(connection: lost)
+        self.world.after(duration) { [weak self] in
+            guard let self, !self.isClosed else { return }
+            self.isConsumerUp = true
+            self.deliver()
+        }
+    }
+
+    func close(limit: Duration) {
+        guard !self.isClosed else { return }
+        self.flush()
+        self.isClosed = true
+        self.isConsuming = false
+        let isOrderly = self.isConsumerUp && self.world.dice.happens(0.9)
+        let end = isOrderly ? max(self.settlementClear, self.world.now) : self.world.now
+        self.world.at(min(end + .milliseconds(1), self.world.now + limit)) { [weak self] in
+            guard let self else { return }
+            self.world.broker.requeue(connection: self.connection)
+            self.events?.transportClosed()
+        }
+    }
+
+    /// The process was killed: no event, no farewell.
+    func die() {
+        self.isClosed = true
+        self.world.broker.requeue(connection: self.connection)
+        self.losePublisherSilently()
+    }
+}

@@ -1,0 +1,178 @@
+"""A stand-in for the gateway: it receives what sidecars report, and keeps the state of each envelope.
+
+Only what this example needs, in memory. The project's gateway does this, and much more, for clients.
+"""
+
+import http.server
+import json
+import threading
+import time
+import urllib.parse
+from dataclasses import dataclass, field
+
+RUNNING, SUCCEEDED, FAILED = "running", "succeeded", "failed"
+_WEIGHTS = {"received": 10, "processing": 50, "completed": 100}
+
+
+@dataclass
+class Tracked:
+    """What the gateway knows of one envelope."""
+
+    envelope_id: str
+    parent_id: str = None
+    status: str = RUNNING
+    actor: str = ""
+    phase: str = ""
+    percent: float = 0.0
+    hops: list = field(default_factory=list)
+    final_count: int = 0
+    error: str = ""
+    updated: float = 0.0
+
+    @property
+    def document_id(self):
+        """The id of the envelope that this one comes from: children are `<id>-<n>`."""
+        return self.envelope_id if self.parent_id is None else self.parent_id
+
+
+class GatewayStandIn:
+    """HTTP server on a thread, and the envelopes it has heard of. Use with ``with``."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._envelopes = {}
+        self.registered_children = set()
+        gateway = self
+
+        class Handler(_RequestHandler):
+            pass
+
+        Handler.gateway = gateway
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    @property
+    def url(self):
+        """Base URL for ASYA_GATEWAY_URL."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+    def create(self, envelope_id):
+        """Notes an envelope that the caller is about to publish."""
+        with self._lock:
+            self._envelopes[envelope_id] = Tracked(envelope_id)
+
+    def snapshot(self):
+        """All envelopes, parents before children, as they are now."""
+        with self._lock:
+            return sorted(self._envelopes.values(), key=lambda tracked: _sort_key(tracked.envelope_id))
+
+    def finished(self):
+        """Ids whose final status has been reported."""
+        with self._lock:
+            return {tracked.envelope_id for tracked in self._envelopes.values() if tracked.status != RUNNING}
+
+    def held_by(self, actor, since):
+        """Ids that an actor's runtime has had in its hands since before the time `since` (monotonic clock)."""
+        with self._lock:
+            return [
+                tracked.envelope_id
+                for tracked in self._envelopes.values()
+                if tracked.status == RUNNING
+                and tracked.actor == actor
+                and tracked.phase == "processing"
+                and tracked.updated <= since
+            ]
+
+    # Called by request threads
+
+    def note_progress(self, envelope_id, report):
+        """POST /envelopes/<id>/progress; false for an id that nobody has created."""
+        with self._lock:
+            tracked = self._envelopes.get(envelope_id)
+            if tracked is None:
+                return False
+            if tracked.status == RUNNING:  # A late report must not bring a finished envelope back.
+                actors, index = report["actors"], report["current_actor_idx"]
+                tracked.actor = actors[index] if 0 <= index < len(actors) else ""
+                tracked.phase = report["status"]
+                tracked.updated = time.monotonic()
+                percent = (index * 100 + _WEIGHTS.get(report["status"], 0)) / max(len(actors), 1)
+                # The judge may make the route longer; the bar does not go back for that.
+                tracked.percent = max(tracked.percent, min(percent, 100.0))
+                if report["status"] == "completed":
+                    tracked.hops.append((tracked.actor, report.get("duration_ms", 0)))
+            return True
+
+    def register_child(self, registration):
+        """POST /envelopes; the child takes over the hops of its parent so far."""
+        with self._lock:
+            envelope_id = registration["id"]
+            self.registered_children.add(envelope_id)
+            if envelope_id not in self._envelopes:
+                self._envelopes[envelope_id] = Tracked(envelope_id, parent_id=registration["parent_id"])
+
+    def note_final(self, envelope_id, report):
+        """POST /envelopes/<id>/final; false for an id that nobody has created."""
+        with self._lock:
+            tracked = self._envelopes.get(envelope_id)
+            if tracked is None:
+                return False
+            tracked.status = report["status"]
+            tracked.final_count += 1
+            tracked.percent = 100.0
+            tracked.error = report.get("error", "")
+            return True
+
+
+class _RequestHandler(http.server.BaseHTTPRequestHandler):
+    """Maps the three endpoints of sidecars, and /health, to the methods above."""
+
+    protocol_version = "HTTP/1.1"  # Sidecars keep their connections.
+    gateway = None
+
+    def do_GET(self):
+        """GET /health"""
+        self._answer(200 if self.path == "/health" else 404)
+
+    def do_POST(self):
+        """POST /envelopes, /envelopes/<id>/progress, /envelopes/<id>/final"""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        parts = self.path.strip("/").split("/")
+        try:
+            report = json.loads(body)
+            if parts == ["envelopes"]:
+                self.gateway.register_child(report)
+                self._answer(201)
+                return
+            envelope_id = urllib.parse.unquote(parts[1]) if len(parts) == 3 and parts[0] == "envelopes" else None
+            actions = {"progress": self.gateway.note_progress, "final": self.gateway.note_final}
+            if envelope_id is None or parts[2] not in actions:
+                self._answer(404)
+                return
+            self._answer(200 if actions[parts[2]](envelope_id, report) else 404)
+        except (ValueError, KeyError, TypeError) as error:
+            self._answer(400, f"{type(error).__name__}: {error}")
+
+    def log_message(self, *_):
+        """No access log: it would destroy the display."""
+
+    def _answer(self, status, text=""):
+        content = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+def _sort_key(envelope_id):
+    name, _, number = envelope_id.rpartition("-")
+    return (name, int(number)) if number.isdigit() else (envelope_id, 0)

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that building, testing and the demo need, when they are missing. Silent when they are
+# not. Needs root or sudo only if something has to be installed. Further packages may be named as arguments.
+set -euo pipefail
+
+packages=(
+    build-essential pkg-config                        # the C targets
+    libuv1-dev librabbitmq-dev libssl-dev zlib1g-dev  # linked into the sidecar
+    libcurl4-openssl-dev libpopt-dev                  # headers that the libraries above refer to
+    rabbitmq-server openssl                           # the broker of tests, demo and perf
+    strace                                            # tests and perf count system calls
+    python3 python3-venv                              # tests, demo, runtime
+    git
+    "$@"
+)
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "This is not Debian: please install the equivalents of: ${packages[*]}" >&2
+    exit 0
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+    state=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$state" = installed ] || missing+=("$package")
+done
+[ "${#missing[@]}" -gt 0 ] || exit 0
+
+echo "== installing Debian packages: ${missing[*]}"
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "Neither root nor sudo here. Please run as root: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
