@@ -24,6 +24,9 @@ let package = Package(
     products: [
         .executable(name: "asya-sidecar", targets: ["asya-sidecar"])
     ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+    ],
     targets: [
         // C libraries and the only C we write.
         .target(
@@ -38,19 +41,22 @@ let package = Package(
         .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
 
         // Pure code: no I/O.
-        .target(name: "Support", swiftSettings: strict),
+        .target(
+            name: "Support", dependencies: [.product(name: "Logging", package: "swift-log")], swiftSettings: strict),
         .target(name: "Envelope", dependencies: ["CJSONScanner"], swiftSettings: hotPath),
         .target(name: "AMQP", dependencies: ["CRabbitMQ", "Support"], swiftSettings: hotPath),
 
         // The data plane.
         .target(
             name: "Sidecar",
-            dependencies: ["CUVShim", "Support", "Envelope", "AMQP"],
+            dependencies: [
+                "CUVShim", "Support", "Envelope", "AMQP", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: hotPath
         ),
         .executableTarget(
             name: "asya-sidecar",
-            dependencies: ["Sidecar", "Support"],
+            dependencies: ["Sidecar", "Support", .product(name: "Logging", package: "swift-log")],
             path: "Sources/Commands/asya-sidecar",
             swiftSettings: strict
         ),

@@ -62,6 +62,7 @@ static struct {
     struct slot slots[MAX_WINDOW];
     uint64_t delivered, completed, requested, replied, published, settled;
     uint64_t held_bytes;
+    uint64_t seconds;  // wall clock, read once per loop turn
     uint8_t publish_head[512];
     size_t publish_method_bytes;
 } floor_state;
@@ -101,7 +102,7 @@ static void put_publish_head(const uint8_t *id, size_t id_bytes, uint64_t body_b
     to = wire_put16(to, 0x90C0);  // content_type, delivery_mode, message_id, timestamp
     to = wire_put8(wire_put_short(to, "application/json", 16), 2);
     to = wire_put_short(to, id, id_bytes);
-    to = wire_put64(to, (uint64_t)time(NULL));
+    to = wire_put64(to, floor_state.seconds);
     gather_commit(out, start, (size_t)(wire_end_frame(header, to) - start));
 }
 
@@ -148,15 +149,33 @@ static void put_body(const struct iovec *pieces, uint64_t total) {
     }
 }
 
-/// Position of `,"route":` in `[{"payload":…,"route":{…}}]`, searched from the end: the payload may be large.
+/// Position of `,"route":` in `[{"payload":…,"route":{…}}]`: its object is the last one, and holds no other.
 static size_t find_route(const uint8_t *reply, size_t count) {
     static const char key[] = ",\"route\":";
-    size_t lowest = count > 1024 ? count - 1024 : 0;
-    for (size_t at = count - (sizeof key - 1); at > lowest; at--) {
-        if (reply[at] == ',' && memcmp(reply + at, key, sizeof key - 1) == 0) return at;
+    const uint8_t *brace = memrchr(reply, '{', count);
+    size_t at = brace == NULL ? 0 : (size_t)(brace - reply);
+    if (at < sizeof key || memcmp(brace - (sizeof key - 1), key, sizeof key - 1) != 0) {
+        fail("the runtime's reply does not have the load test's layout");
     }
-    fail("the runtime's reply does not have the load test's layout");
-    return 0;
+    return at - (sizeof key - 1);
+}
+
+/// The usual case: one body frame. Everything but a large payload becomes one piece of the output.
+static void put_small_body(const struct iovec *pieces, size_t piece_count, uint32_t total) {
+    struct gather *out = &floor_state.publisher.output;
+    uint8_t *start = gather_reserve(out, WIRE_FRAME_OVERHEAD + piece_count * GATHER_COPY_LIMIT), *to = start;
+    to = wire_put_frame_head(to, WIRE_BODY, 1, total);
+    for (const struct iovec *piece = pieces; piece < pieces + piece_count; piece++) {
+        if (piece->iov_len < GATHER_COPY_LIMIT) {
+            to = wire_put_bytes(to, piece->iov_base, piece->iov_len);
+            continue;
+        }
+        gather_commit(out, start, (size_t)(to - start));
+        gather_reference(out, piece->iov_base, piece->iov_len);
+        start = to = gather_reserve(out, WIRE_FRAME_OVERHEAD + piece_count * GATHER_COPY_LIMIT);
+    }
+    to = wire_put8(to, WIRE_FRAME_END);
+    gather_commit(out, start, (size_t)(to - start));
 }
 
 /// The id from the request, route and payload from the reply.
@@ -175,7 +194,11 @@ static void publish_reply(struct slot *slot) {
     uint64_t total = 0;
     for (size_t index = 0; index < sizeof pieces / sizeof *pieces; index++) total += pieces[index].iov_len;
     put_publish_head(body + 7, id_bytes, total);
-    put_body(pieces, total);
+    if (total <= WIRE_FRAME_MAX - WIRE_FRAME_OVERHEAD) {
+        put_small_body(pieces, sizeof pieces / sizeof *pieces, (uint32_t)total);
+    } else {
+        put_body(pieces, total);
+    }
     floor_state.published++;
 }
 
@@ -185,11 +208,12 @@ static void publish_reply(struct slot *slot) {
 static void request_more(void) {
     while (floor_state.requested < floor_state.completed && floor_state.requested - floor_state.replied <= AHEAD) {
         struct slot *slot = slot_of(++floor_state.requested);
-        uint8_t prefix[4];
+        struct gather *out = &floor_state.runtime.output;
+        uint8_t *prefix = gather_reserve(out, sizeof(uint32_t));
         wire_put32(prefix, (uint32_t)slot->body_bytes);
-        gather_append(&floor_state.runtime.output, prefix, sizeof prefix);
+        gather_commit(out, prefix, sizeof(uint32_t));
         for (uint32_t index = 0; index < slot->frame_count; index++) {
-            gather_append(&floor_state.runtime.output, slot->frames[index].bytes + WIRE_FRAME_HEAD_BYTES,
+            gather_append(out, slot->frames[index].bytes + WIRE_FRAME_HEAD_BYTES,
                 slot->frames[index].count - WIRE_FRAME_OVERHEAD);
         }
     }
@@ -341,6 +365,7 @@ static void run(void) {
     while (!should_stop) {
         int count = epoll_wait(floor_state.epoll, events, 4, -1);
         if (count < 0 && errno != EINTR) fail("epoll_wait");
+        floor_state.seconds = (uint64_t)time(NULL);
         for (int index = 0; index < count; index++) {
             if (events[index].events & ~(uint32_t)EPOLLOUT) readable(events[index].data.ptr);
         }

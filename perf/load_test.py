@@ -1,4 +1,4 @@
-"""The load test: sidecar, rivals and C floors in turns on one broker. Run it through perf/run.sh, which builds first."""
+"""The load test: sidecar, rivals and C floors in turns on one broker. perf/run.sh builds its tools and runs it."""
 
 import argparse
 import datetime
@@ -16,13 +16,15 @@ import scenarios
 import stub_scenario
 from bench import Bench, MeasurementFailed
 from hanging_gateway import HangingGateway
-from subjects import floor_subjects, sidecar_subjects
+from subjects import all_subjects, is_default
 from targets import SIZES
 
 _REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OWN_BINARY = "bin/asya-sidecar"
 _OWN_NAME = "asya-sidecar"
 _LEAST_FREE_MB = 2048
+# Above this share of the processors' time, rates and ratios say more about the neighbours than about us.
+_FOREIGN_SHARE_LIMIT = 0.1
 _PARTS = ("throughput", "start", "calls")
 
 
@@ -38,7 +40,7 @@ def _options(arguments):
     parser.add_argument("--floors-only", action="store_true", help="measure no sidecar")
     parser.add_argument("--parts", default=",".join(_PARTS), help="which parts to run (default: %(default)s)")
     parser.add_argument("--one-shot", action="store_true", help="runtime without keep-alive, as the original's "
-                        "(the floors, which need a kept connection, are left out)")
+                        "(the floors with a runtime call need a kept connection and are left out)")
     parser.add_argument("--stub", action="store_true", help="stub broker instead of RabbitMQ: instructions, "
                         "allocations and system calls per message")
     parser.add_argument("--strict", action="store_true", help="exit 1 when a required number is not reached")
@@ -68,20 +70,18 @@ def _sidecars(parser, binaries):
 
 
 def _measure(options, plan, bench, results):
-    floors = [] if options.one_shot else floor_subjects(bench.tool("floor"))
-    sidecars = [subject for name, path in options.sidecars.items() for subject in sidecar_subjects(name, path)]
+    subjects = all_subjects(bench.tool("floor"), options.sidecars, options.one_shot)
+    defaults = [subject for subject in subjects if is_default(subject)]
     bench.declare()
     if "throughput" in options.parts:
         results.say(f"Throughput and CPU time, {plan.rounds} round(s)")
-        scenarios.throughput(bench, floors + sidecars, plan, options.sizes, results)
-    defaults = [subject for subject in floors[2:] + sidecars if subject.gateway is None]
+        scenarios.throughput(bench, subjects, plan, options.sizes, results)
     if "start" in options.parts:
         results.say("Start and idle memory")
-        scenarios.start_and_idle(bench, [s for s in defaults if s.window in (None, 16)], plan, results)
+        scenarios.start_and_idle(bench, defaults, plan, results)
     if "calls" in options.parts:
         results.say("System calls per message")
-        scenarios.calls_per_message(bench, defaults if plan is scenarios.FULL else
-                                    [s for s in defaults if s.window in (None, 16)], plan, options.sizes, results)
+        scenarios.calls_per_message(bench, defaults, plan, options.sizes, results)
 
 
 def _run_with_broker(options, plan, scratch, results):
@@ -116,13 +116,14 @@ def _print_tables(options, content):
     return tables
 
 
-def _header(options, arguments, started, seconds):
+def _header(options, arguments, started, usage):
     shown = [argument.replace(_REPOSITORY + os.sep, "") for argument in arguments]
     return {
         "date": started.isoformat(timespec="seconds"),
         "commit": machine.commit(_REPOSITORY),
         "command": " ".join(["perf/run.sh", *[os.path.basename(a) if a.startswith("/") else a for a in shown]]),
-        "seconds": round(seconds, 1),
+        "seconds": round(usage.seconds, 1),
+        "cpu_share_of_other_programs": round(usage.foreign_share(), 3),
         "machine": machine.description(),
         "broker": "stub" if options.stub else "RabbitMQ on the same cores",
         "payload_content": options.content,
@@ -137,7 +138,7 @@ def main(arguments):
     if options.rounds is not None:
         plan = scenarios.with_rounds(plan, options.rounds)
     processes.exit_on_termination()
-    started, clock = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
+    started, clock, usage = datetime.datetime.now(datetime.timezone.utc), time.monotonic(), machine.Usage()
     results = scenarios.Results(lambda text: print(f"{time.monotonic() - clock:6.1f} s  {text}", flush=True))
     with tempfile.TemporaryDirectory(prefix="asya-perf-", ignore_cleanup_errors=True) as scratch:
         if machine.free_mb(scratch) < _LEAST_FREE_MB:
@@ -147,11 +148,14 @@ def main(arguments):
             _run_with_stub(options, scratch, results)
         else:
             _run_with_broker(options, plan, scratch, results)
-    header = _header(options, visible, started, time.monotonic() - clock)
+    usage.end()
+    header = _header(options, visible, started, usage)
     name = f"{started:%Y-%m-%d}-{header['commit']}{'-stub' if options.stub else ''}.json"
     path = options.output or os.path.join(_REPOSITORY, "perf", "results", name)
     content = report.write(path, header, results)
     tables = _print_tables(options, content)
+    if usage.foreign_share() > _FOREIGN_SHARE_LIMIT:
+        print(f"\nOther programs used {usage.foreign_share():.0%} of the processors meanwhile: distrust the times.")
     print(f"\nWritten: {os.path.relpath(path)}; {len(results.failures)} failed run(s), "
           f"{tables.failed_targets} required number(s) not reached, {header['seconds']:.0f} s")
     return 1 if results.failures or (options.strict and tables.failed_targets) else 0

@@ -66,9 +66,9 @@ int load_watch(const struct load_options *options) {
     struct sample from = wait_for(connection, options, options->warmup, deadline_ns);
     struct sample to = wait_for(connection, options, options->count, deadline_ns);
     double seconds = (double)(to.at_ns - from.at_ns) / 1e9;
-    double messages = (double)(to.count - from.count);
+    double messages = (double)(to.count - from.count), divisor = messages > 0 ? messages : 1;
     printf("{\"messages\":%.0f,\"seconds\":%.4f,\"messages_per_second\":%.1f,\"cpu_us_per_message\":%.3f}\n", messages,
-        seconds, messages / seconds, (double)(to.cpu_ns - from.cpu_ns) / 1e3 / messages);
+        seconds, seconds > 0 ? messages / seconds : 0, (double)(to.cpu_ns - from.cpu_ns) / 1e3 / divisor);
     load_disconnect(connection);
     return 0;
 }

@@ -2,8 +2,10 @@
 
 import os
 import platform
+import resource
 import shutil
 import subprocess
+import time
 
 
 def description():
@@ -34,6 +36,38 @@ def memory_mb(pid, name):
 def free_mb(path):
     """Free megabytes in the file system of `path`."""
     return shutil.disk_usage(path).free // 1048576
+
+
+class Usage:
+    """How busy the machine was from construction to `end`, and how much of that was neither us nor our children.
+
+    Children count when they have been waited for, so call `end` after the broker has stopped.
+    """
+
+    def __init__(self):
+        self._begin = time.monotonic()
+        self._busy, self._own = _busy_seconds(), _own_seconds()
+        self.seconds = 0.0
+
+    def end(self):
+        self.seconds = time.monotonic() - self._begin
+        self._busy = _busy_seconds() - self._busy
+        self._own = _own_seconds() - self._own
+
+    def foreign_share(self):
+        """Part of all processors' time, 0 to 1."""
+        return max(0.0, self._busy - self._own) / (self.seconds * os.cpu_count())
+
+
+def _busy_seconds():
+    with open("/proc/stat", encoding="ascii") as file:
+        user, nice, system, _idle, _iowait, interrupt, soft_interrupt, steal = map(int, file.readline().split()[1:9])
+    return (user + nice + system + interrupt + soft_interrupt + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_seconds():
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _first_value(path, name):

@@ -10,12 +10,12 @@ _PLACES = 3
 
 
 def spread(values):
-    """Smallest, median and largest value of a metric, and how many there were."""
+    """Smallest, median and largest value of a metric, and all of them in the order of the rounds."""
     return {
         "min": round(min(values), _PLACES),
         "median": round(statistics.median(values), _PLACES),
         "max": round(max(values), _PLACES),
-        "runs": len(values),
+        "values": [round(value, _PLACES) for value in values],
     }
 
 
@@ -134,14 +134,24 @@ class Report:
         return self._row(f"CPU per message, {size}", target, node["median"], node["min"], node["max"], floor)
 
     def _rate_row(self, size):
-        node = self._node("throughput", "window 100", size, "messages_per_second")
-        floor = self.median("throughput", "floor, window 100", size, "messages_per_second")
-        if node is None or not floor:
+        ratios = self._paired_ratios(size, f"{self._sidecar}, window 100", "floor, window 100")
+        if not ratios:
             return None
-        low, value, high = (node[name] / floor for name in ("min", "median", "max"))
-        row = self._row(f"throughput / floor, {size}", targets.RATE_RATIO[size], value, low, high)
+        target, value = targets.RATE_RATIO[size], statistics.median(ratios)
+        row = self._row(f"throughput / floor, {size}", target, value, min(ratios), max(ratios))
+        floor = self.median("throughput", "floor, window 100", size, "messages_per_second")
         row[3:5] = [f"{_number(floor)} msg/s", f"{value:.2f}"]
         return row
+
+    def _paired_ratios(self, size, subject, reference):
+        """Ratios of the rates of two subjects, round by round: what slowed a whole round down cancels out."""
+        rates = [self._results.get("throughput", {}).get(name, {}).get(size, {}).get("messages_per_second")
+                 for name in (subject, reference)]
+        if None in rates:
+            return []
+        if len(rates[0]["values"]) != len(rates[1]["values"]):  # A run has failed, so the pairs are not known.
+            return [value / rates[1]["median"] for value in rates[0]["values"]]
+        return [value / other for value, other in zip(rates[0]["values"], rates[1]["values"])]
 
     def _memory_row(self, name, target, scenario, size, metric):
         node = self._node(scenario, "default", size, metric)
@@ -157,12 +167,12 @@ class Report:
                          floor)
 
     def _gateway_row(self):
-        base = self._node("throughput", "default", "256 B", "messages_per_second")
-        node = self._node("throughput", "gateway hangs", "256 B", "messages_per_second")
-        if base is None or node is None:
+        ratios = self._paired_ratios("256 B", f"{self._sidecar}, gateway hangs", f"{self._sidecar}, default")
+        if not ratios:
             return None
-        best, value, worst = (100 * (1 - node[name] / base["median"]) for name in ("max", "median", "min"))
-        return self._row("throughput lost, gateway hangs", targets.GATEWAY_LOSS, value, best, worst)
+        losses = [100 * (1 - ratio) for ratio in ratios]
+        return self._row("throughput lost, gateway hangs", targets.GATEWAY_LOSS, statistics.median(losses),
+                         min(losses), max(losses))
 
 
 def _number(value):

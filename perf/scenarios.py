@@ -18,13 +18,15 @@ _LEAST_WARMUP = 48
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured. Counts are per run and give each about a second on two cores shared with the broker."""
+    """How much is measured. Counts are per run: one to three seconds each on two cores shared with the broker."""
 
     rounds: int
     counts: dict
     starts: int
     idle_runs: int
     counted_messages: dict
+    # On a busy machine no further round begins when it could not end within this time.
+    seconds: float
 
     def warmup(self, size):
         return max(_LEAST_WARMUP, self.counts[size] // 10)
@@ -32,10 +34,11 @@ class Plan:
 
 FULL = Plan(
     rounds=3,
-    counts={"256 B": 12000, "4 KiB": 8000, "64 KiB": 2000, "1 MiB": 200},
+    counts={"256 B": 15000, "4 KiB": 8000, "64 KiB": 2000, "1 MiB": 200},
     starts=7,
     idle_runs=2,
-    counted_messages={"256 B": 2000, "4 KiB": 2000, "64 KiB": 600, "1 MiB": 100},
+    counted_messages={"256 B": 2000, "4 KiB": 1000, "64 KiB": 500, "1 MiB": 80},
+    seconds=240,
 )
 QUICK = Plan(
     rounds=1,
@@ -43,12 +46,13 @@ QUICK = Plan(
     starts=3,
     idle_runs=1,
     counted_messages={"256 B": 1000},
+    seconds=60,
 )
 
 
 def with_rounds(plan, rounds):
     """The same plan with another number of throughput rounds."""
-    return replace(plan, rounds=max(1, rounds))
+    return replace(plan, rounds=max(1, rounds), seconds=plan.seconds * max(1, rounds / plan.rounds))
 
 
 class Results:
@@ -73,7 +77,12 @@ class Results:
 
 def throughput(bench, subjects, plan, sizes, results):
     """Every subject relays the same number of the same messages, taking turns; each round starts with another one."""
+    begin = time.monotonic()
     for round_number in range(plan.rounds):
+        elapsed = time.monotonic() - begin
+        if round_number > 0 and elapsed * (round_number + 1) / round_number > plan.seconds:
+            results.say(f"  no round {round_number + 1}: it would not end within {plan.seconds:g} s")
+            return
         for size in sizes:
             wanted = [subject for subject in subjects if not subject.sizes or size in subject.sizes]
             start = round_number % len(wanted)

@@ -39,19 +39,22 @@ class Subject:
         return variables
 
 
-def floor_subjects(floor):
-    """The C floors: without a runtime call, and with one at both windows."""
-    return [
-        Subject("floor, no runtime call, window 100", (floor, "--no-runtime"), PINNED_WINDOW, calls_runtime=False),
-        Subject("floor, window 100", (floor,), PINNED_WINDOW),
-        Subject("floor, window 16", (floor,), ADAPTIVE_WINDOW),
-    ]
+def all_subjects(floor, sidecars, one_shot):
+    """Floors and sidecars (name to binary), so ordered that what is compared runs one after the other.
+
+    The floors keep their connection to the runtime, so they cannot work with a one-shot one.
+    """
+    floors = [] if one_shot else [(f"floor, window {window}", window) for window in (PINNED_WINDOW, ADAPTIVE_WINDOW)]
+    found = [Subject("floor, no runtime call, window 100", (floor, "--no-runtime"), PINNED_WINDOW, calls_runtime=False)]
+    found.extend(Subject(name, (floor,), window) for name, window in floors[:1])
+    found.extend(Subject(f"{name}, window 100", (binary,), PINNED_WINDOW) for name, binary in sidecars.items())
+    found.extend(Subject(name, (floor,), window) for name, window in floors[1:])
+    for name, binary in sidecars.items():
+        found.append(Subject(f"{name}, default", (binary,)))
+        found.append(Subject(f"{name}, gateway hangs", (binary,), gateway="hangs", sizes=("256 B",)))
+    return found
 
 
-def sidecar_subjects(name, binary):
-    """A sidecar: default settings, the pinned window, and a gateway that never answers."""
-    return [
-        Subject(f"{name}, default", (binary,)),
-        Subject(f"{name}, window 100", (binary,), PINNED_WINDOW),
-        Subject(f"{name}, gateway hangs", (binary,), gateway="hangs", sizes=("256 B",)),
-    ]
+def is_default(subject):
+    """The settings that starts, idle memory and system calls are measured with."""
+    return subject.gateway is None and subject.calls_runtime and subject.window != PINNED_WINDOW

@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
     build-essential pkg-config                        # the C targets
     libuv1-dev librabbitmq-dev libssl-dev zlib1g-dev  # linked into the sidecar
-    libcurl4-openssl-dev libpopt-dev                  # headers that the libraries above refer to
+    libcurl4-openssl-dev                              # HTTP client of the SQS transport
     rabbitmq-server openssl                           # the broker of tests, demo and perf
     strace                                            # tests and perf count system calls
     python3 python3-venv                              # tests, demo, runtime
@@ -35,5 +35,6 @@ if [ "$(id -u)" -ne 0 ]; then
     fi
     as_root=(sudo)
 fi
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq </dev/null
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq)
+"${apt[@]}" update </dev/null
+"${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null

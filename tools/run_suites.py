@@ -31,15 +31,15 @@ class Suite:
 def count_swift(lines, status):
     """Swift Testing: one line per failed and skipped test, the total in the closing line."""
     total = sum(int(match.group(1)) for match in _matches(r"Test run with (\d+) tests?\b", lines))
-    failed = len(_matches(r"^\S*\s*Test .* failed after ", lines))
-    failed -= len(_matches(r"^\S*\s*Test run with .* failed after ", lines))
+    # Neither the closing line nor the cases of a parameterised test, which has a line of its own.
+    failed = len(_matches(r"^\S*\s*Test (?!run with |case ).* failed after ", lines))
     skipped = len(_matches(r"^\S*\s*Test .* skipped", lines))
     return max(total - failed - skipped, 0), max(failed, int(status != 0)), skipped
 
 
 def count_pytest(lines, status):
     """pytest: the counts stand in its last line; errors are failures."""
-    closing = [line for line in lines if re.search(r"\b(passed|failed|error|errors|skipped|no tests ran)\b.* in [\d.]+s", line)]
+    closing = [line for line in lines if re.search(r"\b(passed|failed|errors?|skipped)\b.* in [\d.]+s", line)]
     counts = {"passed": 0, "failed": 0, "error": 0, "skipped": 0}
     for number, word in re.findall(r"(\d+) (passed|failed|error|skipped)", closing[-1] if closing else ""):
         counts[word] += int(number)

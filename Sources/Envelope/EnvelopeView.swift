@@ -81,6 +81,7 @@ public struct EnvelopeView: Sendable {
         return EnvelopeView(cjson_envelope_fields(), in: empty, isWellFormedObject: isObject, wrongType: &ignored)
     }
 
+    @inline(__always)  // Otherwise the fields are copied once more for each message.
     private init(
         _ fields: cjson_envelope_fields,
         in bytes: UnsafeRawBufferPointer,

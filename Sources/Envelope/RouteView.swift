@@ -20,6 +20,7 @@ public struct RouteView: Sendable {
     public let unknownMembers: UnknownMembers
 
     /// Reads a route. Members of a wrong type are left out, and the first one is reported.
+    @inline(__always)  // Otherwise the fields are copied once more for each message.
     init(
         _ top: cjson_value,
         _ route: cjson_route_fields,

@@ -53,6 +53,7 @@ _READY_FILE_TEXT = 'ready\n{"protocol":2,"keepalive":true,"ahead":8,"metrics":tr
 
 # --- Configuration (section 2) ---------------------------------------------------------------------------------------
 
+
 def _fail(message, *arguments, **options):
     """Ends the process because of its configuration: one CRITICAL record, then exit status 1."""
     logger.critical(message, *arguments, **options)
@@ -80,8 +81,8 @@ ASYA_HANDLER_MODE = os.environ.get("ASYA_HANDLER_MODE", "").lower() or "payload"
 ASYA_SOCKET_CHMOD = os.environ.get("ASYA_SOCKET_CHMOD", "0o666")
 ASYA_CHUNK_SIZE = _chunk_size_setting()
 ASYA_ENABLE_VALIDATION = os.environ.get("ASYA_ENABLE_VALIDATION", "true").lower() in ("true", "1", "yes", "on")
-SOCKET_DIR = os.environ.get("ASYA_SOCKET_DIR", "/var/run/asya")
-SOCKET_NAME = os.environ.get("ASYA_SOCKET_NAME", "asya-runtime.sock")
+SOCKET_DIR = os.environ.get("ASYA_SOCKET_DIR") or "/var/run/asya"
+SOCKET_NAME = os.environ.get("ASYA_SOCKET_NAME") or "asya-runtime.sock"
 SOCKET_PATH = os.path.join(SOCKET_DIR, SOCKET_NAME)
 
 
@@ -91,9 +92,7 @@ def _configure_logging():
     for handler in list(root.handlers):
         root.removeHandler(handler)
     handler = logging.StreamHandler()
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s - %(name)s - %(levelname)s - %(message)s", "%Y-%m-%d %H:%M:%S")
-    )
+    handler.setFormatter(logging.Formatter("%(asctime)s - %(name)s - %(levelname)s - %(message)s", "%Y-%m-%d %H:%M:%S"))
     root.addHandler(handler)
     root.setLevel(_log_level_setting())
     if hasattr(sys.stdout, "reconfigure"):
@@ -163,6 +162,7 @@ def _instantiate(cls):
 
 # --- JSON (sections 5 and 12) ----------------------------------------------------------------------------------------
 
+
 def _refuse_constant(name):
     raise ValueError("%s is not JSON" % name)
 
@@ -183,6 +183,11 @@ def _usable_orjson():
 
         pairs = list(orjson.loads(b'{"a":1,"b":-0,"a":[1e2,18446744073709551615,"\\u00e9"]}').items())
         text = orjson.dumps([float("nan"), 1, True, "\x7f\u20ac", -0.5])
+        try:
+            orjson.loads(b"[" * 2000 + b"]" * 2000)
+            return None  # Before 3.9.15 deep nesting could overflow the stack (CVE-2024-27454).
+        except ValueError:
+            pass
         same = repr(pairs) == repr([("a", [100.0, 2**64 - 1, "\xe9"]), ("b", 0)])
         return orjson if same and text == '[null,1,true,"\x7f\u20ac",-0.5]'.encode() else None
     except Exception:
@@ -249,6 +254,7 @@ def _parse_envelope_json(data):
 
 # --- Validation (section 7) ------------------------------------------------------------------------------------------
 
+
 def _validate_envelope(e, expected_current_actor=None, input_route=None):
     """A new dict with the known members of `e`, `route.current` filled in; `ValueError` at the first violation.
 
@@ -291,9 +297,7 @@ def _validate_route(route):
     if not actors:
         raise ValueError("Field 'route.actors' cannot be empty")
     if not 0 <= current <= len(actors):
-        raise ValueError(
-            "Invalid route.current=%d: out of bounds for actors of length %d" % (current, len(actors))
-        )
+        raise ValueError("Invalid route.current=%d: out of bounds for actors of length %d" % (current, len(actors)))
     return dict(route, current=current)
 
 
@@ -353,6 +357,7 @@ def _with_metrics(reply):
 
 
 # --- One request (section 5) -----------------------------------------------------------------------------------------
+
 
 def _recv_exact(sock, n):
     """Exactly `n` bytes from `sock`; `ConnectionError` if it ends before."""
@@ -511,7 +516,8 @@ def _encode_reply(reply):
 
 # --- Connections (section 6) -----------------------------------------------------------------------------------------
 
-class _Connection(object):
+
+class _Connection:
     """One client: collects frames without blocking, and keeps what the client does not read at once.
 
     To `_recv_exact` and `_send_envelope` it is the socket; neither waits, because a frame is handed out only when
@@ -628,10 +634,14 @@ class _Connection(object):
 
 # --- Process (section 8) ---------------------------------------------------------------------------------------------
 
-class _Process(object):
+
+class _Process:
     """What signals, handlers and the serving loop tell one another."""
 
     def __init__(self):
+        self.begin()
+
+    def begin(self):
         self.process_id = os.getpid()
         self.stop_requested_at = None  # Monotonic time of the first signal.
         self.exit_request = None  # The `SystemExit` a handler raised; carried out once the reply is sent.
@@ -639,13 +649,13 @@ class _Process(object):
 
     def install_signal_handlers(self):
         if threading.current_thread() is threading.main_thread():
-            self.process_id = os.getpid()
             signal.signal(signal.SIGTERM, self._on_signal)
             signal.signal(signal.SIGINT, self._on_signal)
 
     def _on_signal(self, number, frame):
         if os.getpid() != self.process_id:
             self._end_child(number, frame)
+            return
         if self.stop_requested_at is not None:
             os._exit(1)  # A handler could catch an exception.
         self.stop_requested_at = time.monotonic()
@@ -697,7 +707,7 @@ def _remove_file(path):
 def _write_ready_file():
     """Tells the sidecar, all at once, that the socket is listening and what this runtime can do."""
     path = _ready_file_path()
-    temporary = "%s.%d" % (path, os.getpid())
+    temporary = path + ".new"
     try:
         with open(temporary, "w") as file:
             file.write(_READY_FILE_TEXT)
@@ -708,6 +718,7 @@ def _write_ready_file():
 
 
 # --- Serving (sections 4, 6 and 8) -----------------------------------------------------------------------------------
+
 
 def _setup_socket(path):
     """The listening socket at `path`, in place of whatever file was there."""
@@ -736,7 +747,7 @@ def _setup_socket(path):
     return listener
 
 
-class _Server(object):
+class _Server:
     """Serves requests one at a time, in the thread that calls `run`; waits on the listener and all connections."""
 
     def __init__(self, listener, handler):
@@ -780,12 +791,17 @@ class _Server(object):
         """
         if _process.stop_requested_at is None:
             return False
-        if time.monotonic() > _process.stop_requested_at + _DRAIN_SECONDS:
+        if self._is_past_drain():
             for connection in list(self._connections):
                 if not connection.unsent:
                     self._close(connection)
             return not self._connections
         return not (events or self._waiting or self._has_unsent())
+
+    @staticmethod
+    def _is_past_drain():
+        stop = _process.stop_requested_at
+        return stop is not None and time.monotonic() > stop + _DRAIN_SECONDS
 
     def _turn(self, events):
         started = time.monotonic()
@@ -846,6 +862,8 @@ class _Server(object):
 
     def _serve_waiting(self, turn_end):
         for _ in range(len(self._waiting)):
+            if self._is_past_drain():
+                return
             connection = self._waiting.popleft()
             connection.is_waiting = False
             self._serve(connection)
@@ -891,8 +909,8 @@ class _Server(object):
             self._start_clock(connection)
 
     def _exit_as_requested(self, connection):
-        connection.socket.settimeout(FRAME_TIMEOUT_SECONDS)
         try:
+            connection.socket.settimeout(FRAME_TIMEOUT_SECONDS)
             connection.flush()
         except OSError:
             pass  # The client is gone; its connection ends with this process anyway.
@@ -937,6 +955,7 @@ def _close_event_loop():
 
 def handle_requests():
     """Loads the handler, listens, and serves until a signal or a handler ends the process."""
+    _process.begin()
     _process.install_signal_handlers()
     # A restarted runtime must not be believed ready while it loads.
     _remove_file(_ready_file_path())

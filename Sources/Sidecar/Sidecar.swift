@@ -1,6 +1,6 @@
 import CUVShim
 import Glibc
-import Logging
+public import Logging
 import Support
 
 /// The sidecar: one actor's queue on one side, its runtime's socket on the other.
@@ -48,13 +48,14 @@ public final class Sidecar {
         self.configuration = configuration
         self.logger = logger
         self.loop = loop
-        self.metrics = SidecarMetrics(configuration: configuration, logger: logger)
-        self.transport = try Self.makeTransport(configuration, loop, pool, self.metrics, logger)
+        let metrics = SidecarMetrics(configuration: configuration, logger: logger)
+        self.metrics = metrics
+        self.transport = try Self.makeTransport(configuration, loop, pool, metrics, logger)
         self.runtime = try RuntimeClient(
             loop: loop, pool: pool, directory: configuration.socketDirectory,
             readyTimeout: configuration.runtimeReadyTimeout)
         self.gateway = try configuration.gatewayURL.map {
-            try ProgressReporter(loop: loop, pool: pool, url: $0, metrics: self.metrics, logger: logger)
+            try ProgressReporter(loop: loop, pool: pool, url: $0, metrics: metrics, logger: logger)
         }
         self.isGatewayUp = self.gateway == nil
         self.metricsServer =
@@ -83,7 +84,7 @@ public final class Sidecar {
     public func run() -> Int32 {
         self.logger.info(
             "Starting sidecar",
-            metadata: ["actor": "\(self.configuration.actorName)", "transport": "\(self.configuration.transport)"])
+            metadata: ["actor": "\(self.configuration.actorName)", "transport": "\(self.configuration.transport.rawValue)"])
         do {
             for number in [SIGTERM, SIGINT] {
                 self.signals.append(
@@ -203,6 +204,9 @@ public final class Sidecar {
         case .rabbitmq:
             return try RabbitMQTransport(
                 loop: loop, pool: pool, configuration: configuration.rabbitMQ(), metrics: metrics, logger: logger)
+        case .sqs:
+            throw ConfigurationError.invalid(
+                variable: "ASYA_TRANSPORT", problem: "is sqs, which this build does not have; use rabbitmq")
         }
     }
 }

@@ -5,8 +5,8 @@ public enum DecimalText {
         if value.isNaN { return "NaN" }
         if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
         let digits = ShortestDigits(value)
-        // Go prints all digits, but decides between the forms as if there were at most 21.
-        return digits.exponent < -4 || digits.exponent >= 21 ? digits.scientific(exponentWidth: 2) : digits.plain
+        // Go prints all digits that are needed, but decides between the two forms as if the precision were 6.
+        return digits.exponent < -4 || digits.exponent >= 6 ? digits.scientific(exponentWidth: 2) : digits.plain
     }
 
     /// As OpenMetrics pages show them: like `prometheus`, but always recognisable as a floating-point number.

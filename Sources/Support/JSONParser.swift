@@ -47,7 +47,7 @@ struct JSONParser {
         case UInt8(ascii: "t"): return try self.literal("true", .bool(true))
         case UInt8(ascii: "f"): return try self.literal("false", .bool(false))
         case UInt8(ascii: "n"): return try self.literal("null", .null)
-        case UInt8(ascii: "-"), 0x30...0x39: return .number(try self.number())
+        case .some(UInt8(ascii: "-")), .some(0x30...0x39): return .number(try self.number())
         default: throw self.unexpected()
         }
     }

@@ -1,76 +1,42 @@
-/// Bounds how often lines of one kind are logged (`sidecar.md` section 11): the first ten in a second pass, the rest
-/// is counted and reported as one line afterwards. A pure value; time comes in as an argument.
-public struct LogLimiter: Sendable {
-    /// What to do with a line.
-    public enum Verdict: Equatable, Sendable {
-        /// Log it.
-        case admit
-        /// Drop it; it was counted.
-        case suppress
+public import Logging
+
+/// A logger for failures that may repeat with every message: at most ten lines per second and text, then one line
+/// that says how many more there were (`sidecar.md` section 11).
+///
+/// That line is written with the first call after the second is over, or by `flush()`.
+public struct LogLimiter {
+    private let logger: Logger
+    private let clock: () -> UInt64
+    private var budget = LineBudget()
+
+    /// - Parameter clock: monotonic nanoseconds.
+    public init(logger: Logger, clock: @escaping () -> UInt64) {
+        self.logger = logger
+        self.clock = clock
     }
 
-    /// Lines of one kind that were dropped.
-    public struct Summary: Equatable, Sendable {
-        /// The kind, as given to `admit`.
-        public let kind: String
-        /// How many.
-        public let suppressedCount: Int
+    /// Logs a line unless too many with this text were logged in this second. The text is the kind, so it must be a
+    /// constant; what varies is metadata.
+    public mutating func log(_ level: Logger.Level, _ text: String, metadata: @autoclosure () -> Logger.Metadata = [:])
+    {
+        guard level >= self.logger.logLevel else { return }
+        let now = self.clock()
+        self.report(self.budget.summaries(now: now))
+        guard self.budget.admits(kind: text, now: now) else { return }
+        self.logger.log(level: level, "\(text)", metadata: metadata())
     }
 
-    /// Lines per kind and second (`sidecar.md` section 11).
-    public static let linesPerSecond = 10
-    /// Kinds that are told apart; our texts are constants, so this is far above their number. Any more share one.
-    public static let kindLimit = 128
-    private static let windowNanoseconds: UInt64 = 1_000_000_000
-
-    private struct Window {
-        var start: UInt64
-        var lineCount = 0
-        var suppressedCount = 0
+    /// Reports what was suppressed and not mentioned yet.
+    public mutating func flush() {
+        self.report(self.budget.allSummaries())
     }
 
-    private var windows: [String: Window] = [:]
-    /// Kinds with something to report, so that looking for summaries costs nothing as a rule.
-    private var suppressedKindCount = 0
-
-    /// A limiter that has seen nothing.
-    public init() {}
-
-    /// Decides about one line. Take `summaries` before, so that the count of an ended second is not lost.
-    public mutating func admit(kind: String, now nanoseconds: UInt64) -> Verdict {
-        let key = self.windows[kind] != nil || self.windows.count < Self.kindLimit ? kind : "other"
-        var window = self.windows[key] ?? Window(start: nanoseconds)
-        if nanoseconds >= window.start &+ Self.windowNanoseconds, window.suppressedCount == 0 {
-            window = Window(start: nanoseconds)
+    private func report(_ summaries: [LineBudget.Summary]) {
+        for summary in summaries {
+            self.logger.warning(
+                "Log lines suppressed",
+                metadata: ["suppressed": "\(summary.suppressedCount)", "text": "\(summary.kind)"]
+            )
         }
-        defer { self.windows[key] = window }
-        if window.lineCount < Self.linesPerSecond {
-            window.lineCount += 1
-            return .admit
-        }
-        if window.suppressedCount == 0 { self.suppressedKindCount += 1 }
-        window.suppressedCount += 1
-        return .suppress
-    }
-
-    /// What was dropped in seconds that are over, by kind; forgets it.
-    public mutating func summaries(now nanoseconds: UInt64) -> [Summary] {
-        guard self.suppressedKindCount > 0 else { return [] }
-        return self.takeSummaries { nanoseconds >= $0 &+ Self.windowNanoseconds }
-    }
-
-    /// Everything that was dropped and not reported yet, for the end of the process.
-    public mutating func allSummaries() -> [Summary] {
-        self.takeSummaries { _ in true }
-    }
-
-    private mutating func takeSummaries(where isOver: (UInt64) -> Bool) -> [Summary] {
-        var found: [Summary] = []
-        for (kind, window) in self.windows where window.suppressedCount > 0 && isOver(window.start) {
-            found.append(Summary(kind: kind, suppressedCount: window.suppressedCount))
-        }
-        for summary in found { self.windows[summary.kind] = nil }
-        self.suppressedKindCount -= found.count
-        return found.sorted { $0.kind < $1.kind }
     }
 }

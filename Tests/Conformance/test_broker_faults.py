@@ -264,6 +264,7 @@ class _Impostor:
         self._open = []
 
     def stop(self):
+        self._listener.shutdown(socket.SHUT_RDWR)  # Wakes the thread inside accept().
         self._listener.close()
 
     def _accept(self):

@@ -15,8 +15,7 @@ from harness.waiting import eventually
 
 COUNT = int(os.environ.get("ASYA_LOSS_COUNT", "20000"))
 SECONDS_BETWEEN_FAULTS = 1.0
-WINDOW = 16  # The adaptive window's upper end: what one sidecar can have in flight.
-SENT_AHEAD = 8  # What the runtime announces: requests that can wait in its socket.
+WINDOW = 16  # The adaptive window's upper end: what one sidecar can have in flight, sent ahead or not.
 TIME_LIMIT = 220
 
 
@@ -63,8 +62,7 @@ class Chaos:
     @property
     def duplicates_allowed(self):
         """In flight times faults: a closed connection can hit both sidecars at once."""
-        per_sidecar = WINDOW + SENT_AHEAD
-        return per_sidecar * (self.counts["sidecar"] + self.counts["runtime"] + 2 * self.counts["connections"])
+        return WINDOW * (self.counts["sidecar"] + self.counts["runtime"] + 2 * self.counts["connections"])
 
 
 def payloads(generator):

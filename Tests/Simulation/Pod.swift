@@ -144,6 +144,7 @@ final class Pod: PipelineOwner {
         self.phase = .gone
         self.runtime.close()
         self.transport.die()
+        self.gateway?.die()
         self.world.podEnded()
     }
 

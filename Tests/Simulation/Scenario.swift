@@ -75,11 +75,11 @@ extension Scenario {
         Scenario(name: "dead letters, deliveries counted by the broker", pinnedWindow: 4, maxDeliveries: 2,
             hasDeadLetterQueue: true, countsDeliveries: true),
         Scenario(name: "happy-end with a gateway", actorName: happyEnd, isEndActor: true, hasGateway: true,
-            pinnedWindow: 16, aheadCount: 2),
+            pinnedWindow: 16, aheadCount: 2, messageCount: 80),
         Scenario(name: "error-end, adaptive window", actorName: errorEnd, maxDeliveries: 4, hasDeadLetterQueue: true,
             aheadCount: 8),
         Scenario(name: "end actor with another name", actorName: "sink", isEndActor: true, hasGateway: true,
-            pinnedWindow: 16, closesAfterReply: true),
+            pinnedWindow: 16, closesAfterReply: true, messageCount: 60),
         Scenario(name: "calm world", pinnedWindow: 16, aheadCount: 8, faults: .none),
     ]
 }

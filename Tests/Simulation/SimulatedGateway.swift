@@ -10,7 +10,8 @@ final class SimulatedGateway: GatewayReporting {
 
     private var finals: [Int: (FinalReportOutcome) -> Void] = [:]
     private var finalCount = 0
-    private var lastStage: [String: Int] = [:]
+    /// The process was killed: nobody is there to hear an answer.
+    private var isDead = false
 
     init(world: World) {
         self.world = world
@@ -34,7 +35,9 @@ final class SimulatedGateway: GatewayReporting {
         if self.world.dice.happens(0.5) {
             done()
         } else {
-            self.world.after(self.delay(limit: .seconds(1)), done)
+            self.world.after(self.delay(limit: .seconds(1))) { [weak self] in
+                if self?.isDead == false { done() }
+            }
         }
     }
 
@@ -43,7 +46,8 @@ final class SimulatedGateway: GatewayReporting {
             self.world.violated("child \(position + 1) of \(child.parentID) is called \(child.id)")
         }
         let records = children.first.map { self.world.pod?.records(withID: $0.parentID) ?? [] } ?? []
-        self.world.after(self.delay(limit: .seconds(5))) {
+        self.world.after(self.delay(limit: .seconds(5))) { [weak self] in
+            guard self?.isDead == false else { return }
             for record in records {
                 if case .elements(let elements) = record.answer, elements.count == children.count + 1 {
                     record.registeredChildCount = children.count
@@ -71,6 +75,11 @@ final class SimulatedGateway: GatewayReporting {
         self.world.after(min(delay, report.singleAttemptLimit ?? delay)) { [weak self] in
             self?.finals.removeValue(forKey: number)?(outcome)
         }
+    }
+
+    func die() {
+        self.isDead = true
+        self.finals = [:]
     }
 
     func abandon() {

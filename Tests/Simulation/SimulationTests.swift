@@ -8,7 +8,7 @@ import Testing
 @Suite("The sidecar in a hostile world")
 struct SimulationTests {
     /// Seeds of the ordinary test run: enough for every kind of fault to occur in every scenario.
-    private static let fixedSeeds: Range<UInt64> = 1..<7
+    private static let fixedSeeds: Range<UInt64> = 1..<4
 
     @Test("settles every message, whatever happens", arguments: Scenario.all)
     func settlesEverything(_ scenario: Scenario) {

@@ -42,14 +42,8 @@ class GatewayStandIn:
         self._lock = threading.Lock()
         self._envelopes = {}
         self.registered_children = set()
-        gateway = self
-
-        class Handler(_RequestHandler):
-            pass
-
-        Handler.gateway = gateway
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        handler = type("Handler", (_RequestHandler,), {"gateway": self})
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
@@ -73,7 +67,7 @@ class GatewayStandIn:
     def snapshot(self):
         """All envelopes, parents before children, as they are now."""
         with self._lock:
-            return sorted(self._envelopes.values(), key=lambda tracked: _sort_key(tracked.envelope_id))
+            return sorted(self._envelopes.values(), key=_sort_key)
 
     def finished(self):
         """Ids whose final status has been reported."""
@@ -106,8 +100,8 @@ class GatewayStandIn:
                 tracked.phase = report["status"]
                 tracked.updated = time.monotonic()
                 percent = (index * 100 + _WEIGHTS.get(report["status"], 0)) / max(len(actors), 1)
-                # The judge may make the route longer; the bar does not go back for that.
-                tracked.percent = max(tracked.percent, min(percent, 100.0))
+                # The judge may make the route longer; the bar does not go back for that. 100 is for finished ones.
+                tracked.percent = max(tracked.percent, min(percent, 99.0))
                 if report["status"] == "completed":
                     tracked.hops.append((tracked.actor, report.get("duration_ms", 0)))
             return True
@@ -131,6 +125,11 @@ class GatewayStandIn:
             tracked.percent = 100.0
             tracked.error = report.get("error", "")
             return True
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64  # Seven sidecars with four connections each may come at once.
 
 
 class _RequestHandler(http.server.BaseHTTPRequestHandler):
@@ -173,6 +172,8 @@ class _RequestHandler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(content)
 
 
-def _sort_key(envelope_id):
-    name, _, number = envelope_id.rpartition("-")
-    return (name, int(number)) if number.isdigit() else (envelope_id, 0)
+def _sort_key(tracked):
+    if tracked.parent_id is None:
+        return tracked.envelope_id, 0
+    number = tracked.envelope_id[len(tracked.parent_id) + 1 :]
+    return tracked.parent_id, int(number) if number.isdigit() else 0

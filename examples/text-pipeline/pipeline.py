@@ -3,7 +3,6 @@
 import os
 import pathlib
 import sys
-import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 
@@ -87,13 +86,14 @@ class Actor:
 
     step: Step
     directory: pathlib.Path
+    documents: pathlib.Path
     broker_url: str
     gateway_url: str
     sidecar: object = None
     runtime: object = None
     metrics_port: int = field(default_factory=free_port)
-    # Counters of sidecars that have ended, by metric name.
-    past_counts: dict = field(default_factory=dict)
+    # Counters of this actor's sidecars as they were just before their end, summed over labels, by metric name.
+    counts: dict = field(default_factory=dict)
 
     @property
     def log_file(self):
@@ -111,17 +111,18 @@ class Actor:
 
     def wait_until_ready(self):
         """Returns when the sidecar consumes; raises with the log's end when a process has ended."""
-        processes.wait_until(self._is_ready, START_TIMEOUT_SECONDS, what=lambda: f"{self.step.name}\n{self._log_tail()}")
+        processes.wait_until(
+            self._is_ready, START_TIMEOUT_SECONDS, what=lambda: f"{self.step.name}\n{self._log_tail()}"
+        )
 
     def kill(self):
         """SIGKILL to both. The sidecar first: it must not see its runtime die and draw conclusions."""
+        self._keep_counts()
         processes.kill(self.sidecar)
         processes.kill(self.runtime)
 
     def stop(self):
         """Orderly end; returns what was wrong with it, or None."""
-        if self.sidecar is None:
-            return None
         self._keep_counts()
         statuses = processes.stop(self.sidecar, STOP_GRACE_SECONDS), processes.stop(self.runtime, STOP_GRACE_SECONDS)
         if statuses == (0, 0):
@@ -130,7 +131,7 @@ class Actor:
 
     def count(self, metric):
         """Sum of a counter over all its labels and all the sidecars this actor has had."""
-        return int(self.past_counts.get(metric, 0))
+        return int(self.counts.get(metric, 0))
 
     def _runtime_environment(self):
         return {
@@ -139,7 +140,7 @@ class Actor:
             "ASYA_HANDLER": self.step.handler,
             "ASYA_HANDLER_MODE": self.step.mode,
             "ASYA_ENABLE_VALIDATION": "false" if self.step.is_end else "true",
-            "DOCUMENTS_DIRECTORY": str(DOCUMENTS),
+            "DOCUMENTS_DIRECTORY": str(self.documents.resolve()),
             "RESULTS_DIRECTORY": str(self.directory.parent),
         }
 
@@ -171,7 +172,7 @@ class Actor:
             if not line.startswith("#") and line.strip():
                 name, _, value = line.rpartition(" ")
                 name = name.partition("{")[0]
-                self.past_counts[name] = self.past_counts.get(name, 0) + float(value)
+                self.counts[name] = self.counts.get(name, 0) + float(value)
 
     def _get(self, path):
         """Body of a 200 answer of the sidecar's HTTP server, otherwise None."""

@@ -47,9 +47,11 @@ struct Random {
     }
 }
 
-/// Keeps the optimiser from seeing where bytes come from or that a result is unused.
+/// Keep the optimiser from seeing where bytes come from or that a result is unused.
 @inline(never) @_optimize(none)
-func opaque<Value>(_ value: Value) -> Value { value }
+func opaque(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer { bytes }
+@inline(never) @_optimize(none)
+func use(_ result: Int) {}
 
 /// Nanoseconds per call: the best of several rounds, because other work on the machine only adds time.
 func measure(milliseconds: Int, _ body: () -> Int) -> Double {
@@ -59,7 +61,7 @@ func measure(milliseconds: Int, _ body: () -> Int) -> Double {
     var spent = Duration.zero
     while spent < .milliseconds(milliseconds) {
         let elapsed = clock.measure {
-            for _ in 0..<repetitions { _ = opaque(body()) }
+            for _ in 0..<repetitions { use(body()) }
         }
         spent += elapsed
         let nanoseconds = Double(elapsed.components.attoseconds) / 1e9 + Double(elapsed.components.seconds) * 1e9

@@ -4,6 +4,7 @@ import os
 import subprocess
 
 _VALID_DAYS = "2"
+_TIMEOUT_SECONDS = 60.0
 _SERVER_EXTENSIONS = (
     "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1\nbasicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n"
 )
@@ -49,7 +50,12 @@ class Certificates:
     def _openssl(self, *arguments):
         try:
             done = subprocess.run(
-                ["openssl", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+                ["openssl", *arguments],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT_SECONDS,
+                check=False,
             )
         except FileNotFoundError:
             raise RuntimeError("the openssl command is missing: apt-get install openssl") from None

@@ -320,7 +320,8 @@ class RabbitMQ:
 
         def listens():
             if epmd.poll() is not None:
-                raise RuntimeError(f"epmd ended with status {epmd.returncode}\n{processes.log_tail(self._console_file)}")
+                tail = processes.log_tail(self._console_file)
+                raise RuntimeError(f"epmd ended with status {epmd.returncode}\n{tail}")
             with socket.socket() as probe:
                 return probe.connect_ex((_HOST, self._epmd_port)) == 0
 

@@ -60,6 +60,22 @@ final class StreamSocket {
         self.delegate = delegate
     }
 
+    /// Takes over a connection that a listening TCP socket has accepted. It is open from the start, so
+    /// `streamConnected` does not follow. The descriptor is this object's, and closed when the call fails.
+    init(loop: EventLoop, accepted descriptor: Int32, delegate: any Delegate) throws(LoopError) {
+        self.loop = loop
+        self.delegate = delegate
+        self.descriptor = descriptor
+        self.isTCP = true
+        self.state = .open
+        // A connection without these options still works, only slower or noticed dead later.
+        _ = cuvshim_tune_tcp(descriptor)
+        self.poll = try DescriptorPoll(loop: loop, descriptor: descriptor) { [unowned self] ready in
+            self.polled(ready)
+        }
+        self.updateInterest()
+    }
+
     deinit {
         self.close()
     }

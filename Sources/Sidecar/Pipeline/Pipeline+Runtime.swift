@@ -156,7 +156,7 @@ extension Pipeline: RuntimeEvents {
             self.reportTimeout(of: message)
             return
         }
-        let text = "Runtime timeout exceeded after \(GoDuration.format(timeout))"
+        let text = "Runtime timeout exceeded after \(GoDuration(timeout))"
         message.plan = .error(.text(text), omitsPayload: false)
         self.publishAfterReports(message)
     }

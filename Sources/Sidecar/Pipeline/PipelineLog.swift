@@ -10,6 +10,7 @@ final class PipelineLog {
     /// Whether per-message lines are wanted.
     let isDebugging: Bool
 
+    /// - Parameter clock: monotonic nanoseconds.
     init(logger: Logger, clock: @escaping () -> UInt64) {
         self.logger = logger
         self.isDebugging = logger.logLevel <= .debug
@@ -56,7 +57,7 @@ final class PipelineLog {
     ) {
         var lines: Logger.Metadata = ["id": "\(Self.id(of: message))"]
         for (key, value) in metadata { lines[key] = "\(value)" }
-        self.limiter.log(level, "\(text)", metadata: lines)
+        self.limiter.log(level, text.description, metadata: lines)
     }
 
     /// Ids come from outside: only the beginning of an overlong one is shown.

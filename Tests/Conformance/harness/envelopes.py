@@ -3,7 +3,7 @@
 import json
 
 
-def envelope(envelope_id="e-1", actors=("a", "b"), current=0, payload=None, **members):
+def envelope(envelope_id="e-1", actors=("a", "b"), current=0, payload="p", **members):
     """The usual envelope as a dict; further members (`headers`, `parent_id`, …) go in as they are."""
     result = {"id": envelope_id, "route": {"actors": list(actors), "current": current}}
     result.update(members)

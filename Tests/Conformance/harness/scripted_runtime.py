@@ -114,7 +114,7 @@ class ScriptedRuntime:
         """Goes away like a killed process: listener and connections end, files stay unless removed."""
         self._stopping.set()
         if self._listener is not None:
-            self._listener.close()
+            _shut(self._listener)  # Without the shutdown a thread inside accept() would keep it alive.
             self._listener = None
         with self._lock:
             open_now, self._open = list(self._open), set()
