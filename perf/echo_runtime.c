@@ -54,7 +54,7 @@ static void stop(int number) {
     should_stop = 1;
 }
 
-static void fail(const char *what) {
+_Noreturn static void fail(const char *what) {
     fprintf(stderr, "echo_runtime: %s (errno: %s)\n", what, strerror(errno));
     exit(2);
 }
@@ -276,14 +276,17 @@ static void listen_on_socket(void) {
     if (epoll_ctl(echo.epoll, EPOLL_CTL_ADD, echo.listener, &event) != 0) fail("epoll_ctl");
 }
 
-/// As the real runtime does it: the capabilities stand in the ready file, the original's is just there.
+/// As the real runtime does it: created whole, `ready` on the first line, the capabilities on the second one; the
+/// original's file has no second line.
 static void write_ready_file(void) {
-    char path[128];
+    static const char capabilities[] = "{\"protocol\":2,\"keepalive\":true,\"ahead\":8,\"metrics\":true}\n";
+    char path[128], temporary[136];
     snprintf(path, sizeof path, "%s/runtime-ready", echo.directory);
-    FILE *file = fopen(path, "w");
-    if (file == NULL) fail(path);
-    fputs(echo.is_one_shot ? "ready" : "{\"protocol\":2,\"keepalive\":true,\"ahead\":8,\"metrics\":true}", file);
-    fclose(file);
+    snprintf(temporary, sizeof temporary, "%s.new", path);
+    FILE *file = fopen(temporary, "w");
+    if (file == NULL) fail(temporary);
+    fprintf(file, "ready\n%s", echo.is_one_shot ? "" : capabilities);
+    if (fclose(file) != 0 || rename(temporary, path) != 0) fail(path);
 }
 
 static void read_options(int count, char **arguments) {

@@ -74,7 +74,7 @@ static void stop(int number) {
     should_stop = 1;
 }
 
-static void fail(const char *what) {
+_Noreturn static void fail(const char *what) {
     fprintf(stderr, "floor: %s (errno: %s)\n", what, strerror(errno));
     exit(2);
 }

@@ -15,7 +15,7 @@
 
 enum { RPC_BUFFER_BYTES = 16384, CHANNEL = 1, CHANNEL_MAX = 2047 };
 
-static void fail(const char *what) {
+_Noreturn static void fail(const char *what) {
     fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
     exit(2);
 }

@@ -106,6 +106,8 @@ class Report:
             if value is not None:
                 lines.append(f"{name} per message at 1 KiB, window 16: {_number(value)}, required "
                              f"{budget.bound_text(budget.required)}: {self._counted(budget.verdict(value))}")
+        if self.median("stub", f"{self._sidecar}, window 16", "1 KiB", "allocations") is None and lines:
+            lines.append("allocations per message: not counted, the binary is stripped; give --binary one with symbols")
         return lines
 
     # -- rows

@@ -42,7 +42,7 @@ FULL = Plan(
 )
 QUICK = Plan(
     rounds=1,
-    counts={"256 B": 8000, "4 KiB": 5000, "64 KiB": 1200, "1 MiB": 150},
+    counts={"256 B": 6000, "4 KiB": 4000, "64 KiB": 1000, "1 MiB": 100},
     starts=3,
     idle_runs=1,
     counted_messages={"256 B": 1000},

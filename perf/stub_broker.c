@@ -59,7 +59,7 @@ static void stop(int number) {
     should_stop = 1;
 }
 
-static void fail(const char *what) {
+_Noreturn static void fail(const char *what) {
     fprintf(stderr, "stub_broker: %s (errno: %s)\n", what, strerror(errno));
     exit(2);
 }

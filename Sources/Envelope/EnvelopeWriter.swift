@@ -44,8 +44,9 @@ public enum EnvelopeWriter {
         } else {
             sink.constant("null")
         }
-        if !input.unknownMembers.isEmpty {
-            input.unknownMembers.forEach(in: inputBytes) { member in
+        let unknownMembers = input.unknownMembers
+        if !unknownMembers.isEmpty {
+            unknownMembers.forEach(in: inputBytes) { member in
                 sink.constant(",")
                 sink.input(member)
             }
@@ -98,58 +99,43 @@ public enum EnvelopeWriter {
         in replyBytes: UnsafeRawBufferPointer,
         to sink: inout Sink
     ) {
+        let inputRoute = input.route
+        let route = element.route
         sink.constant("{\"actors\":")
-        if let actors = element.route?.actorsRange {
+        if let actors = route?.actorsRange {
             sink.reply(actors)
-        } else if let actors = input.route.actorsRange {
+        } else if let actors = inputRoute.actorsRange {
             sink.input(actors)
         } else {
             sink.constant("[]")
         }
         sink.constant(",\"current\":")
-        if let current = element.route?.currentRange {
+        if let current = route?.currentRange {
             sink.reply(current)
         } else {
             sink.constant("0")
         }
-        if let metadata = element.route?.metadataRange {
+        if let metadata = route?.metadataRange {
             sink.constant(",\"metadata\":")
             sink.reply(metadata)
-        } else if let metadata = input.route.metadataRange {
+        } else if let metadata = inputRoute.metadataRange {
             sink.constant(",\"metadata\":")
             sink.input(metadata)
         }
-        self.writeUnknownRouteMembers(of: input, in: inputBytes, element: element, in: replyBytes, to: &sink)
-        sink.constant("}")
-    }
-
-    @inlinable
-    static func writeUnknownRouteMembers<Sink: PieceSink>(
-        of input: EnvelopeView,
-        in inputBytes: UnsafeRawBufferPointer,
-        element: ReplyElement,
-        in replyBytes: UnsafeRawBufferPointer,
-        to sink: inout Sink
-    ) {
-        let known = input.route.unknownMembers
-        guard let route = element.route else {
-            known.forEach(in: inputBytes) { member in
-                sink.constant(",")
-                sink.input(member)
-            }
-            return
-        }
-        if !route.unknownMembers.isEmpty {
-            route.unknownMembers.forEach(in: replyBytes) { member in
+        let members = route?.unknownMembers
+        if let members, !members.isEmpty {
+            members.forEach(in: replyBytes) { member in
                 sink.constant(",")
                 sink.reply(member)
             }
         }
-        if !known.isEmpty {
-            known.forEach(in: inputBytes, except: route.unknownMembers, in: replyBytes) { member in
+        let inputMembers = inputRoute.unknownMembers
+        if !inputMembers.isEmpty {
+            inputMembers.forEach(in: inputBytes, except: members, in: replyBytes) { member in
                 sink.constant(",")
                 sink.input(member)
             }
         }
+        sink.constant("}")
     }
 }

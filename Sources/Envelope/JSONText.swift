@@ -8,9 +8,10 @@ public enum JSONText {
         var text = text
         sink.constant("\"")
         text.withUTF8 { utf8 in
-            self.forEachRun(of: UnsafeRawBufferPointer(utf8)) { run in
+            let bytes = UnsafeRawBufferPointer(utf8)
+            self.forEachRun(of: bytes) { run in
                 switch run {
-                case .plain(let range): sink.bytes(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(utf8)[range]))
+                case .plain(let range): sink.bytes(UnsafeRawBufferPointer(rebasing: bytes[range]))
                 case .escape(let escape): sink.constant(escape)
                 }
             }

@@ -5,7 +5,8 @@ import CJSONScanner
 public struct JSONValue: Sendable {
     /// The JSON type of a value.
     public enum Kind: Sendable, Equatable {
-        case null, bool(Bool), number, string, array, object
+        case null, number, string, array, object
+        case bool(Bool)
     }
 
     let value: cjson_value

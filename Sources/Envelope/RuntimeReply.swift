@@ -21,15 +21,18 @@ public struct RuntimeReply: Sendable {
     public static let missingRouteText: StaticString = "Invalid runtime response: missing route"
 
     /// Number of elements.
-    public let elementCount: Int
-    /// The first element.
-    public let firstElement: ReplyElement?
+    public private(set) var elementCount = 0
     /// The first element whose `error` is not empty.
-    public let firstError: ReplyElement?
+    public private(set) var firstError: ReplyElement?
     /// Whether an element that is not an error lacks a route.
-    public let isMissingRoute: Bool
+    public private(set) var isMissingRoute = false
 
-    private let start: cjson_cursor
+    private var first = ReplyElement()
+    /// Where the second element begins.
+    private var second = cjson_cursor()
+
+    /// The first element.
+    public var firstElement: ReplyElement? { self.elementCount > 0 ? self.first : nil }
 
     /// What an ordinary actor has to do. End actors look at `firstElement` and `firstError` only.
     public var disposition: Disposition {
@@ -45,114 +48,113 @@ public struct RuntimeReply: Sendable {
         if let fault = JSONFault(cjson_reply_begin(bytes.baseAddress, bytes.count, &cursor, &top)) {
             throw .malformed(fault)
         }
-        if top == .null { return RuntimeReply(start: cursor) }
+        var reply = RuntimeReply()
+        if top == .null { return reply }
         guard top == .array else { throw .notAnArray }
-        return try RuntimeReply(from: cursor, in: bytes)
+        guard try reply.first.scan(at: &cursor, in: bytes) else { return reply }
+        reply.second = cursor
+        reply.count(reply.first)
+        var element = ReplyElement()
+        while try element.scan(at: &cursor, in: bytes) {
+            reply.count(element)
+        }
+        return reply
     }
 
     /// The elements in order. `bytes` are those that were scanned.
     public func elements(in bytes: UnsafeRawBufferPointer) -> ReplyElements {
-        ReplyElements(first: self.firstElement, remaining: self.elementCount, cursor: self.start, bytes: bytes)
+        ReplyElements(
+            first: self.first,
+            isAtFirst: true,
+            remaining: self.elementCount,
+            cursor: self.second,
+            bytes: bytes
+        )
     }
 
-    private init(start: cjson_cursor) {
-        self.elementCount = 0
-        self.firstElement = nil
-        self.firstError = nil
-        self.isMissingRoute = false
-        self.start = start
-    }
+    private init() {}
 
-    private init(from begin: cjson_cursor, in bytes: UnsafeRawBufferPointer) throws(ReplyError) {
-        var cursor = begin
-        var second = begin
-        var count = 0
-        var first: ReplyElement?
-        var firstError: ReplyElement?
-        var isMissingRoute = false
-        while let element = try ReplyElement.next(at: &cursor, in: bytes) {
-            if count == 0 {
-                first = element
-                second = cursor
-            }
-            if element.errorToken != nil {
-                if firstError == nil { firstError = element }
-            } else if element.route == nil {
-                isMissingRoute = true
-            }
-            count += 1
+    private mutating func count(_ element: ReplyElement) {
+        if element.isError {
+            if self.firstError == nil { self.firstError = element }
+        } else if !element.hasRoute {
+            self.isMissingRoute = true
         }
-        self.elementCount = count
-        self.firstElement = first
-        self.firstError = firstError
-        self.isMissingRoute = isMissingRoute
-        self.start = second
+        self.elementCount += 1
     }
 }
 
 /// One entry of a runtime's reply (envelope.md 7): ranges into the reply.
 public struct ReplyElement: Sendable {
+    private var fields = cjson_element_fields()
+    private var position = RoutePosition()
+
     /// The JSON text of `payload`, `null` included; `nil` when it is missing.
-    public let payloadRange: Range<Int>?
+    public var payloadRange: Range<Int>? { self.fields.payload.kind == .absent ? nil : self.fields.payload.range }
     /// `route`; `nil` when it is missing or `null`.
-    public let route: RouteView?
+    public var route: RouteView? {
+        guard self.hasRoute else { return nil }
+        return RouteView(top: self.fields.route, fields: self.fields.route_fields, position: self.position)
+    }
     /// The JSON text of `headers`; `nil` unless it is an object.
-    public let headersRange: Range<Int>?
+    public var headersRange: Range<Int>? { self.fields.headers.range(ifKind: .object) }
     /// Whether `headers` has members.
-    public let hasHeaders: Bool
+    public var hasHeaders: Bool {
+        self.fields.headers.kind == .object && self.fields.headers.flags & CJSON_FLAG_EMPTY == 0
+    }
     /// `error` when it is not empty: the element is an error.
-    public let errorToken: StringToken?
+    public var errorToken: StringToken? { self.isError ? StringToken(self.fields.error) : nil }
     /// The JSON text of `details`, when it is an object.
-    public let detailsRange: Range<Int>?
+    public var detailsRange: Range<Int>? { self.fields.details.range(ifKind: .object) }
     /// The JSON text of `metrics` (sidecar.md 10.3), when it is an array.
-    public let metricsRange: Range<Int>?
+    public var metricsRange: Range<Int>? { self.fields.metrics.range(ifKind: .array) }
 
     /// Where the envelope made from this element goes; `nil` means happy-end (envelope.md 3).
-    public var destination: StringToken? { self.route?.currentActor }
+    public var destination: StringToken? { StringToken(self.position.actor) }
 
-    /// Scans the element at the cursor; `nil` behind the last one.
-    static func next(
-        at cursor: inout cjson_cursor,
-        in bytes: UnsafeRawBufferPointer
-    ) throws(ReplyError) -> ReplyElement? {
-        var fields = cjson_element_fields()
-        if let fault = JSONFault(cjson_reply_next(bytes.baseAddress, &cursor, &fields)) { throw .malformed(fault) }
-        if fields.top.kind == .absent { return nil }
-        var wrongType: WrongType?
-        let element = ReplyElement(fields, in: bytes, wrongType: &wrongType)
-        if let wrongType { throw .wrongType(wrongType.member, offset: wrongType.offset) }
-        return element
+    var isError: Bool { self.fields.error.kind == .string && self.fields.error.flags & CJSON_FLAG_EMPTY == 0 }
+    var hasRoute: Bool { self.fields.route.kind == .object }
+
+    init() {}
+
+    /// Scans the element at the cursor; `false` behind the last one.
+    mutating func scan(at cursor: inout cjson_cursor, in bytes: UnsafeRawBufferPointer) throws(ReplyError) -> Bool {
+        let status = cjson_reply_next(bytes.baseAddress, &cursor, &self.fields)
+        if let fault = JSONFault(status) { throw .malformed(fault) }
+        if self.fields.top.kind == .absent { return false }
+        if let wrongType = self.checkTypes(in: bytes) { throw .wrongType(wrongType.member, offset: wrongType.offset) }
+        return true
     }
 
-    private init(_ fields: cjson_element_fields, in bytes: UnsafeRawBufferPointer, wrongType: inout WrongType?) {
+    private mutating func checkTypes(in bytes: UnsafeRawBufferPointer) -> WrongType? {
+        var wrongType: WrongType?
         // `null` counts as `{}`, as in the original.
-        if fields.top.kind != .object, fields.top.kind != .null { wrongType.note(.element, fields.top) }
-        if fields.error.kind != .string, !fields.error.isAbsentOrNull { wrongType.note(.error, fields.error) }
-        let error = StringToken(fields.error)
-        self.errorToken = error?.isEmpty ?? true ? nil : error
-        if fields.details.kind != .object, !fields.details.isAbsentOrNull {
-            wrongType.note(.details, fields.details)
+        if self.fields.top.kind != .object, self.fields.top.kind != .null { wrongType.note(.element, self.fields.top) }
+        if self.fields.error.kind != .string, !self.fields.error.isAbsentOrNull {
+            wrongType.note(.error, self.fields.error)
         }
-        self.detailsRange = fields.details.kind == .object ? fields.details.range : nil
-        self.metricsRange = fields.metrics.kind == .array ? fields.metrics.range : nil
-        self.payloadRange = fields.payload.kind == .absent ? nil : fields.payload.range
-
+        if self.fields.details.kind != .object, !self.fields.details.isAbsentOrNull {
+            wrongType.note(.details, self.fields.details)
+        }
         // Of an error element everything else is ignored, wrong types included.
-        var outputWrongType: WrongType?
-        let route = RouteView(fields.route, fields.route_fields, in: bytes, wrongType: &outputWrongType)
-        self.route = route.range == nil ? nil : route
-        if fields.headers.kind != .object, !fields.headers.isAbsentOrNull {
-            outputWrongType.note(.headers, fields.headers)
+        var ignored: WrongType?
+        if self.isError {
+            self.fields.route_fields.check(self.fields.route, wrongType: &ignored)
+        } else {
+            self.fields.route_fields.check(self.fields.route, wrongType: &wrongType)
+            if self.fields.headers.kind != .object, !self.fields.headers.isAbsentOrNull {
+                wrongType.note(.headers, self.fields.headers)
+            }
         }
-        self.headersRange = fields.headers.kind == .object ? fields.headers.range : nil
-        self.hasHeaders = fields.headers.kind == .object && fields.headers.flags & CJSON_FLAG_EMPTY == 0
-        if self.errorToken == nil, wrongType == nil { wrongType = outputWrongType }
+        self.position = RoutePosition(&self.fields.route_fields, in: bytes)
+        return wrongType
     }
 }
 
 /// The elements of a reply that was checked before.
 public struct ReplyElements: Sequence, IteratorProtocol {
-    var first: ReplyElement?
+    let first: ReplyElement
+    var isAtFirst: Bool
     var remaining: Int
     var cursor: cjson_cursor
     let bytes: UnsafeRawBufferPointer
@@ -161,12 +163,14 @@ public struct ReplyElements: Sequence, IteratorProtocol {
     public mutating func next() -> ReplyElement? {
         guard self.remaining > 0 else { return nil }
         self.remaining -= 1
-        if let first = self.first {
-            self.first = nil
-            return first
+        if self.isAtFirst {
+            self.isAtFirst = false
+            return self.first
         }
         do {
-            return try ReplyElement.next(at: &self.cursor, in: self.bytes)
+            var element = ReplyElement()
+            guard try element.scan(at: &self.cursor, in: self.bytes) else { return nil }
+            return element
         } catch {
             preconditionFailure("the bytes of a reply changed after they were scanned: \(error)")
         }

@@ -81,6 +81,8 @@ public struct StringToken: Sendable, Equatable {
 extension cjson_value {
     var range: Range<Int> { Int(self.start)..<Int(self.end) }
 
-    /// The range of a value that is there and not `null`: `null` counts as absent for most members.
+    func range(ifKind kind: cjson_kind) -> Range<Int>? { self.kind == kind ? self.range : nil }
+
+    /// `null` counts as absent for most members.
     var isAbsentOrNull: Bool { self.kind == .absent || self.kind == .null }
 }

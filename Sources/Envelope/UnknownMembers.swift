@@ -30,10 +30,14 @@ public struct UnknownMembers: Sendable {
     /// As `forEach`, without the members whose names `others` contains.
     public func forEach(
         in bytes: UnsafeRawBufferPointer,
-        except others: UnknownMembers,
+        except others: UnknownMembers?,
         in otherBytes: UnsafeRawBufferPointer,
         _ body: (Range<Int>) -> Void
     ) {
+        guard let others else {
+            self.forEach(in: bytes, body)
+            return
+        }
         if self.count > Self.pairwiseLimit, !others.isEmpty {
             var names: Set<[UInt8]> = []
             others.forEachMember(in: otherBytes) { names.insert($0.decodedName(in: otherBytes)) }

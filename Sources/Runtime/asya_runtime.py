@@ -821,6 +821,8 @@ class _Server:
             try:
                 sock, _address = self._listener.accept()
             except BlockingIOError:
+                if _process.stop_requested_at is not None:
+                    self._selector.unregister(self._listener)  # Shut down, it would be readable for ever.
                 return
             except OSError as exc:
                 self._selector.unregister(self._listener)
@@ -966,8 +968,8 @@ def handle_requests():
     try:
         with _setup_socket(SOCKET_PATH) as listener:
             _process.listener = listener
-            _write_ready_file()
             logger.info("Listening on %s", SOCKET_PATH)
+            _write_ready_file()
             _Server(listener, handler).run()
         logger.info("Stopped by a signal")
     finally:

@@ -55,7 +55,7 @@ public final class Sidecar {
             loop: loop, pool: pool, directory: configuration.socketDirectory,
             readyTimeout: configuration.runtimeReadyTimeout)
         self.gateway = try configuration.gatewayURL.map {
-            try ProgressReporter(loop: loop, pool: pool, url: $0, metrics: metrics, logger: logger)
+            try ProgressReporter(loop: loop, url: $0, metrics: metrics, logger: logger)
         }
         self.isGatewayUp = self.gateway == nil
         self.metricsServer =

@@ -35,7 +35,8 @@ import Testing
             }
             for _ in 0..<Int.random(in: 0...5, using: &generator) where !held.isEmpty {
                 // Mostly in order, as the pipeline settles.
-                let index = Int.random(in: 0...3, using: &generator) > 0 ? 0 : Int.random(in: 0..<held.count, using: &generator)
+                let isInOrder = Int.random(in: 0...3, using: &generator) > 0
+                let index = isInOrder ? 0 : Int.random(in: 0..<held.count, using: &generator)
                 let settled = held.remove(at: index)
                 if Int.random(in: 0...5, using: &generator) == 0 {
                     batch.released(settled)
@@ -67,10 +68,13 @@ import Testing
         var batch = AckBatch()
         for tag in 1...5 as ClosedRange<UInt64> { try batch.delivered(tag) }
         for tag in [3, 1, 2] as [UInt64] { batch.acknowledge(tag) }
-        #expect(self.frames(&batch) == [AckBatch.Frame(tag: 3, isMultiple: true)])
-        #expect(self.frames(&batch) == [])
+        var sent = self.frames(&batch)
+        #expect(sent == [AckBatch.Frame(tag: 3, isMultiple: true)])
+        sent = self.frames(&batch)
+        #expect(sent.isEmpty)
         batch.acknowledge(4)
-        #expect(self.frames(&batch) == [AckBatch.Frame(tag: 4, isMultiple: false)])
+        sent = self.frames(&batch)
+        #expect(sent == [AckBatch.Frame(tag: 4, isMultiple: false)])
     }
 
     @Test("what is settled behind a gap goes one by one")
@@ -78,14 +82,16 @@ import Testing
         var batch = AckBatch()
         for tag in 1...5 as ClosedRange<UInt64> { try batch.delivered(tag) }
         for tag in [1, 4, 3] as [UInt64] { batch.acknowledge(tag) }
+        var sent = self.frames(&batch)
         #expect(
-            self.frames(&batch) == [
+            sent == [
                 AckBatch.Frame(tag: 1, isMultiple: false), AckBatch.Frame(tag: 4, isMultiple: false),
                 AckBatch.Frame(tag: 3, isMultiple: false),
             ])
         batch.acknowledge(2)
         batch.acknowledge(5)
-        #expect(self.frames(&batch).last?.tag == 5)
+        sent = self.frames(&batch)
+        #expect(sent == [AckBatch.Frame(tag: 5, isMultiple: true)])
     }
 
     @Test("a tag that does not follow the last one is an error")

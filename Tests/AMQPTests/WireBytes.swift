@@ -15,7 +15,7 @@ enum WireBytes {
     static func shortString(_ text: String) -> [UInt8] { [UInt8(text.utf8.count)] + Array(text.utf8) }
 
     /// Method number and arguments.
-    static func method<Arguments>(_ number: UInt32, _ arguments: Arguments) throws -> [UInt8] {
+    static func method<Arguments: BitwiseCopyable>(_ number: UInt32, _ arguments: Arguments) throws -> [UInt8] {
         var arguments = arguments
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = buffer.withUnsafeMutableBytes { bytes in

@@ -16,8 +16,10 @@ COUNT = int(os.environ.get("ASYA_FUZZ_COUNT", "4000"))
 KNOWN = {"id", "parent_id", "route", "actors", "current", "metadata", "headers", "payload"}
 SEEDS = [
     b'{"id":"x","route":{"actors":["a","b"],"current":0},"payload":{"k":[1,2.5,-3e+7,true,false,null,"s"]}}',
-    b'{"id":"x-1","parent_id":"x","route":{"actors":["a"],"current":0,"metadata":{"m":{}}},"headers":{"h":[]},"payload":"\\u00e9\\n"}',
-    ' { "payload" : "日本 🎉" , "route" : { "current" : 0 , "actors" : [ "a" ] } , "id" : "é", "u" : [ [ ] , { } ] } '.encode(),
+    b'{"id":"x-1","parent_id":"x","route":{"actors":["a"],"current":0,"metadata":{"m":{}}},"headers":{"h":[]},'
+    b'"payload":"\\u00e9\\n"}',
+    ' { "payload" : "日本 🎉" , "route" : { "current" : 0 , "actors" : [ "a" ] } , '
+    '"id" : "é", "u" : [ [ ] , { } ] } '.encode(),
     b'{"id":"x","route":null,"payload":-0.0}',
 ]
 TOKENS = [

@@ -10,7 +10,8 @@ struct EnvelopeViewTests {
             """
             {"id":"abc-123","route":{"actors":["prep","infer"],"current":0},
              "headers":{"trace_id":"t-1"},"payload":{"text":"Hello"}}
-            """)
+            """
+        )
         #expect(scanned.error == nil)
         #expect(scanned.text(scanned.view.idToken?.range) == "\"abc-123\"")
         #expect(scanned.view.isIDMissingOrEmpty == false)
@@ -43,7 +44,8 @@ struct EnvelopeViewTests {
             (#"{"id":"a","route":{"metadata":"m"}}"#, .metadata), (#"{"id":"a","headers":[]}"#, .headers),
             (#"{"id":"a","headers":"h"}"#, .headers), (#"{"id":"a","headers":1}"#, .headers),
             (#"{"id":"a","headers":{},"headers":1}"#, .headers),
-        ])
+        ]
+    )
     func refusesWrongTypes(text: String, member: KnownMember) {
         #expect(Scanned(text).error?.reason == .wrongType(member))
         #expect(Scanned(text).view.isWellFormedObject)
@@ -54,7 +56,8 @@ struct EnvelopeViewTests {
         arguments: [
             #"{"id":null}"#, #"{"parent_id":null}"#, #"{"route":null}"#, #"{"headers":null}"#,
             #"{"route":{"actors":null,"current":null,"metadata":null}}"#, "{}", " null ",
-        ])
+        ]
+    )
     func takesNullAsAbsent(_ text: String) {
         let scanned = Scanned(text)
         #expect(scanned.error == nil)
@@ -92,7 +95,8 @@ struct EnvelopeViewTests {
     func takesLastOfEqualNames() {
         let scanned = Scanned(
             #"{"id":5,"payload":1,"id":"b","route":5,"route":{"actors":[1],"current":"x","actors":["p"],"current":0},"#
-                + #""p\u0061yload":2,"headers":7,"headers":{"a":1}}"#)
+                + #""p\u0061yload":2,"headers":7,"headers":{"a":1}}"#
+        )
         #expect(scanned.error == nil)
         #expect(scanned.string(scanned.view.idToken) == "b")
         #expect(scanned.string(scanned.view.currentActor) == "p")
@@ -122,7 +126,8 @@ struct EnvelopeViewTests {
             ("0", 0), ("-0", 0), ("1", 1), ("-1", -1), ("9223372036854775807", Int.max),
             ("9223372036854775808", Int.max), ("-9223372036854775808", Int.min), ("-9223372036854775809", Int.min),
             ("123456789012345678901234567890", Int.max), ("-123456789012345678901234567890", Int.min),
-        ])
+        ]
+    )
     func readsIndex(token: String, value: Int) {
         let scanned = Scanned(#"{"id":"a","route":{"actors":["p","q"],"current":\#(token)}}"#)
         #expect(scanned.error == nil)
@@ -137,7 +142,9 @@ struct EnvelopeViewTests {
         for count in [0, 1, 7, 8, 9, 16, 10_000] {
             let actors = (0..<count).map { "\"actor-\($0)\"" }.joined(separator: ", ")
             for index in [-1, 0, 1, 6, 7, 8, 9, 15, count - 1, count, count + 5] {
-                let routes = [#""current":\#(index),"actors":[\#(actors)]"#, #""actors":[ \#(actors) ],"current":\#(index)"#]
+                let routes = [
+                    #""current":\#(index),"actors":[\#(actors)]"#, #""actors":[ \#(actors) ],"current":\#(index)"#,
+                ]
                 for route in routes {
                     let scanned = Scanned(#"{"id":"a","route":{\#(route)}}"#)
                     #expect(scanned.view.actorCount == count)
@@ -168,7 +175,11 @@ struct EnvelopeViewTests {
             return members
         }
         #expect(unknown(#"{"id":"a","payload":[1,2]}"#) == [])
-        #expect(unknown(#"{"x" : {"y":1} ,"id":"a","payload":{"z":1},"deadline":"d"}"#) == [#""x" : {"y":1}"#, #""deadline":"d""#])
+        #expect(
+            unknown(#"{"x" : {"y":1} ,"id":"a","payload":{"z":1},"deadline":"d"}"#) == [
+                #""x" : {"y":1}"#, #""deadline":"d""#,
+            ]
+        )
         #expect(unknown(#"{"x":1,"y":2,"\u0078":3,"payload":1,"payload":2}"#) == [#""y":2"#, #""\u0078":3"#])
         #expect(unknown(#"{"deadline":1,"deadline":2}"#) == [#""deadline":2"#])
         let many = (0..<5000).map { #""k\#($0 % 1000)":\#($0)"# }.joined(separator: ",")

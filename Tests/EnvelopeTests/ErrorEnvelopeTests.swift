@@ -56,11 +56,15 @@ struct ErrorEnvelopeTests {
         "texts of the table",
         arguments: [
             (ErrorEnvelope.Problem.missingID, "Envelope missing required 'id' field"),
-            (.routeMismatch(expected: "b", actual: ""), "Route mismatch: message routed to wrong actor (expected: b, actual: )"),
+            (
+                .routeMismatch(expected: "b", actual: ""),
+                "Route mismatch: message routed to wrong actor (expected: b, actual: )"
+            ),
             (.missingRoute, "Invalid runtime response: missing route"),
             (.deadlineExceeded, "Envelope deadline exceeded"),
             (.invalidReply(.notAnArray), "failed to parse runtime response: the top-level value is not an array"),
-        ])
+        ]
+    )
     func names(problem: ErrorEnvelope.Problem, text: String) {
         guard case .text(let actual) = problem else {
             Issue.record("not a text")
@@ -80,7 +84,10 @@ struct ErrorEnvelopeTests {
     @Test("a payload that is too large is replaced by the message's size")
     func omitsPayload() {
         let output = errorEnvelope(
-            for: Array(#"{"id":"i","payload":[1,2]}"#.utf8), problem: .text("too large"), omitsPayload: true)
+            for: Array(#"{"id":"i","payload":[1,2]}"#.utf8),
+            problem: .text("too large"),
+            omitsPayload: true
+        )
         #expect(!output.contains("original_payload"))
         #expect(output.contains(#""original_byte_count":26"#))
         #expect(Scanned(output).error == nil)
@@ -108,7 +115,8 @@ struct ErrorEnvelopeTests {
         let text = String(String.UnicodeScalarView((0...0x7F).compactMap(UnicodeScalar.init))) + "é漢😀\u{2028}\\\""
         let output = errorEnvelope(for: Array(#"{"id":"i"}"#.utf8), problem: .text(text))
         let object = try #require(
-            try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any])
+            try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any]
+        )
         #expect((object["payload"] as? [String: Any])?["error"] as? String == text)
         let body = "not json " + text
         let wrapped = errorEnvelope(for: Array(body.utf8))

@@ -14,10 +14,12 @@ struct JSONGrammarTests {
         "{\"a\":1,\"b\":2}", "{ \"a\" : 1 , \"b\" : 2 }", "{\"\":0}", "{\"a\":{}}", "{\"a\":[]}", "{\"a\":1,\"a\":2}",
         "{\"a\":{\"b\":{\"c\":{}}}}", "\"\"", "\" \"", "\"a\"", "\"abcdefghijklmno\"", "\"abcdefghijklmnop\"",
         "\"abcdefghijklmnopq\"", "\"abcdefghijklmnopqrstuvwxyz0123456\"", "\"\\\"\"", "\"\\\\\"", "\"\\/\"",
-        "\"\\b\\f\\n\\r\\t\"", "\"/\"", "\"\\u0000\"", "\"\\u0041\"", "\"\\uABCD\"", "\"\\uabcd\"", "\"\\uD83D\\uDE00\"",
+        "\"\\b\\f\\n\\r\\t\"", "\"/\"", "\"\\u0000\"", "\"\\u0041\"", "\"\\uABCD\"", "\"\\uabcd\"",
+        "\"\\uD83D\\uDE00\"",
         "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\ud800\"", "\"\\udc00\\ud800\"", "\"\\ud800x\"", "\"\\ud800\\n\"",
         "\"\\uFFFF\"", "\"\\uFFFE\"", "\"\\u0022\\u005c\"", "\"\u{7F}\"", "\"\u{80}\"", "\"\u{7FF}\"", "\"\u{800}\"",
-        "\"\u{D7FF}\"", "\"\u{E000}\"", "\"\u{FFFD}\"", "\"\u{FFFF}\"", "\"\u{10000}\"", "\"\u{10FFFF}\"", "\"\u{FEFF}\"",
+        "\"\u{D7FF}\"", "\"\u{E000}\"", "\"\u{FFFD}\"", "\"\u{FFFF}\"", "\"\u{10000}\"", "\"\u{10FFFF}\"",
+        "\"\u{FEFF}\"",
         "\"\u{2028}\u{2029}\"", "\"é\"", "\"漢字\"", "\"😀\"", "\"abcdefghijklmnoé\"", "\"<>&\"", "\"a\\\\\"",
         "\"\\\\\\\"\"", "\"abcdefghijklmno\\\\\"", "\"abcdefghijklmno\\n\"", "{\"é\":\"é\"}", "{\"\\u0061\":1}",
         "{\"abcdefg\":1}", "{\"abcdefgh\":1}", "{\"abcdefghi\":1}", "{\"abcdefghijklmnopqrstuvwxyz\":1}",
@@ -29,7 +31,8 @@ struct JSONGrammarTests {
         "NaN", "-NaN", "Infinity", "-Infinity", "inf", "undefined", "None", "-", "+", "+1", "--1", "-a", "- 1", "01",
         "-01", "00", "1.", "-1.", ".5", "-.5", "1.e5", "1e", "1e+", "1e-", "1E", "1ee5", "1e5.5", "1.2.3", "1e5e5",
         "0x10", "0b1", "1_000", "1,000", "1 2", "1a", "1.a", "0.1.", "0e", "0e+-1", "1e0x", "[", "]", "{", "}", "[1",
-        "[1,", "[1,]", "[,]", "[,1]", "[1,,2]", "[1 2]", "[1;2]", "[}", "{]", "[1}", "[[1]", "[[]", "[]]", "[][]", "{}{}",
+        "[1,", "[1,]", "[,]", "[,1]", "[1,,2]", "[1 2]", "[1;2]", "[}", "{]", "[1}", "[[1]", "[[]", "[]]", "[][]",
+        "{}{}",
         "{}[]", "[1]x", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{,}", "{,\"a\":1}", "{\"a\" 1}",
         "{\"a\"::1}", "{\"a\":1 \"b\":2}", "{\"a\":1,,\"b\":2}", "{\"a\"=1}", "{a:1}", "{'a':1}", "{1:1}", "{null:1}",
         "{[]:1}", "{\"a\":}", "{\"a\",\"b\"}", "{\"a\":1]", "{\"a\":[}", "{\"a\":1}}", "{\"a\":1}x", "\"", "\"a", "a\"",
@@ -39,7 +42,8 @@ struct JSONGrammarTests {
         "\"abcdefghijklmnop\u{1F}\"", "\"abcdefg\n\"", "{\"a\nb\":1}", "{\"abcdefgh\u{0}\":1}", "// comment\n1",
         "/* */1", "1/**/", "#1", "[1]//", "\u{FEFF}1", "\u{A0}1", "1\u{A0}", "\u{0}", "1\u{0}", "\u{B}1", "\u{C}1",
         "\u{2028}1", "(1)", "<1>", "*", "é", "[é]", "[\"a\",\n4\n,1,", "[1,\n1\n,1", "[\"\": 1]", "{\"x\"::\"b\"}",
-        "{\"a\":/*x*/1}", "{\"id\":0,,,,,}", "[\"x\"", "[\"\"],", "{\"a\":\"b\",\"c\"}", "[\"a\\u00A\"]", "[1e\u{FF11}]",
+        "{\"a\":/*x*/1}", "{\"id\":0,,,,,}", "[\"x\"", "[\"\"],", "{\"a\":\"b\",\"c\"}", "[\"a\\u00A\"]",
+        "[1e\u{FF11}]",
         "[\u{FF11}]",
     ]
 
@@ -89,9 +93,11 @@ struct JSONGrammarTests {
 
     @Test("every beginning of a valid text that is shorter is refused with the right offset")
     func refusesEveryTruncation() {
-        let text = Array(
-            #"{"id":"a\u00e9-é","route":{"actors":["p","q漢"],"current":-12,"metadata":{"k":[1.5e+10,true,null]}},"payload":"#
-                .utf8) + Array(#"[{},[],"0123456789abcdefghij",false,0.25,{"long-member-name":"\n"}],"z":1 }"#.utf8)
+        let text =
+            Array(
+                #"{"id":"a\u00e9-é","route":{"actors":["p","q漢"],"current":-12,"metadata":{"k":[1.5e+10,true,null]}},"payload":"#
+                    .utf8
+            ) + Array(#"[{},[],"0123456789abcdefghij",false,0.25,{"long-member-name":"\n"}],"z":1 }"#.utf8)
         #expect(Scanned(text).error == nil)
         for count in 0..<text.count {
             let error = Scanned(Array(text[..<count])).error
@@ -113,7 +119,8 @@ struct JSONGrammarTests {
             ("[1.]", .invalidNumber, 3), ("[-]", .invalidNumber, 2), ("[nulx]", .invalidLiteral, 4),
             ("[tr", .unexpectedEnd, 3), ("\"\\q\"", .invalidEscape, 2), ("\"\\u00g0\"", .invalidEscape, 5),
             ("\"a\nb\"", .controlCharacter, 2), ("[1,NaN]", .unexpectedByte, 3), ("", .unexpectedEnd, 0),
-        ])
+        ]
+    )
     func namesFaults(text: String, kind: JSONFault.Kind, offset: Int) {
         #expect(throws: JSONFault.self) { try withExactBytes(text) { _ = try JSONValue.scan($0) } }
         do {

@@ -105,7 +105,8 @@ struct RandomDocumentTests {
         let element = try #require(
             try withExactBytes(reply) { bytes in
                 Array(try RuntimeReply.scan(bytes).elements(in: bytes)).dropFirst(index).first
-            })
+            }
+        )
         func replyText(_ range: Range<Int>?) -> String? {
             range.map { String(decoding: Array(reply.utf8)[$0], as: UTF8.self) }
         }
@@ -118,7 +119,9 @@ struct RandomDocumentTests {
         if element.headersRange != nil {
             #expect(output.text(view.headersRange) == (element.hasHeaders ? replyText(element.headersRange) : nil))
         } else {
-            #expect(output.text(view.headersRange) == (input.view.hasHeaders ? input.text(input.view.headersRange) : nil))
+            #expect(
+                output.text(view.headersRange) == (input.view.hasHeaders ? input.text(input.view.headersRange) : nil)
+            )
         }
         let id = try #require(input.string(input.view.idToken))
         #expect(output.string(view.idToken) == (index == 0 ? id : "\(id)-\(index)"))
@@ -142,7 +145,8 @@ struct DocumentGenerator {
 
     mutating func string() -> String {
         let parts = [
-            "a", "Z", "0", " ", "/", "<", "é", "漢", "😀", "\\n", "\\\"", "\\\\", "\\/", "\\u0041", "\\u00e9", "\\ud83d\\ude00",
+            "a", "Z", "0", " ", "/", "<", "é", "漢", "😀", "\\n", "\\\"", "\\\\", "\\/", "\\u0041", "\\u00e9",
+            "\\ud83d\\ude00",
             "plain text that is longer than a block", "\u{7F}", "\u{FFFD}",
         ]
         let count = Int.random(in: 0...6, using: &self.random)
@@ -150,7 +154,9 @@ struct DocumentGenerator {
     }
 
     mutating func number() -> String {
-        let numbers = ["0", "-0", "1", "-17", "3.25", "1e5", "-2.5E-3", "9007199254740993", "0.1", "123456789.5", "1E+2"]
+        let numbers = [
+            "0", "-0", "1", "-17", "3.25", "1e5", "-2.5E-3", "9007199254740993", "0.1", "123456789.5", "1E+2",
+        ]
         return numbers.randomElement(using: &self.random) ?? "0"
     }
 
@@ -162,7 +168,8 @@ struct DocumentGenerator {
         case 4: return self.string()
         case 5:
             let entries = (0..<Int.random(in: 0...4, using: &self.random)).map { _ in self.value(depth: depth + 1) }
-            return "[" + self.space() + entries.joined(separator: self.space() + "," + self.space()) + self.space() + "]"
+            return "[" + self.space() + entries.joined(separator: self.space() + "," + self.space()) + self.space()
+                + "]"
         default: return self.object(depth: depth + 1)
         }
     }
@@ -181,7 +188,9 @@ struct DocumentGenerator {
 
     mutating func route() -> String {
         let actors = (0..<Int.random(in: 0...12, using: &self.random)).map { _ in self.string() }
-        var members = ["\"actors\":[" + self.space() + actors.joined(separator: "," + self.space()) + self.space() + "]"]
+        var members = [
+            "\"actors\":[" + self.space() + actors.joined(separator: "," + self.space()) + self.space() + "]"
+        ]
         if self.chance(80) { members.append("\"current\":\(Int.random(in: -2...13, using: &self.random))") }
         if self.chance(40) { members.append("\"metadata\" : \(self.object())") }
         if self.chance(40) { members.append("\"x\(Int.random(in: 0...2, using: &self.random))\":\(self.value())") }
@@ -209,7 +218,8 @@ struct DocumentGenerator {
     /// Changes, removes, doubles or inserts a byte, mostly one that means something in JSON.
     mutating func mutate(_ text: inout [UInt8]) {
         guard !text.isEmpty else { return }
-        let interesting = Array("{}[]\",:\\ \n\t-+.0123eEutrfnxé/".utf8) + [0x00, 0x1F, 0x80, 0xC0, 0xE0, 0xED, 0xF4, 0xFF]
+        let interesting =
+            Array("{}[]\",:\\ \n\t-+.0123eEutrfnxé/".utf8) + [0x00, 0x1F, 0x80, 0xC0, 0xE0, 0xED, 0xF4, 0xFF]
         let place = Int.random(in: text.indices, using: &self.random)
         let byte = interesting.randomElement(using: &self.random) ?? 0
         switch Int.random(in: 0..<5, using: &self.random) {

@@ -47,7 +47,9 @@ struct ReferenceJSON {
     }
 
     private mutating func list(
-        _ open: Character, _ close: Character, _ entry: (inout ReferenceJSON) -> Bool
+        _ open: Character,
+        _ close: Character,
+        _ entry: (inout ReferenceJSON) -> Bool
     ) -> Bool {
         guard self.take(open) else { return false }
         self.space()

@@ -30,12 +30,14 @@ struct RuntimeReplyTests {
             ("[null]", "missing route"), (#"[{"route":null,"payload":1}]"#, "missing route"),
             (#"[{"route":{}},{}]"#, "missing route"), (#"[{"error":"x"}]"#, "failed x"),
             (#"[{"error":""}]"#, "missing route"), (#"[{"error":"","route":{}}]"#, "success 1"),
-            (#"[{"error":null,"route":{}}]"#, "success 1"), (#"[{"route":{}},{"error":"y"},{"error":"z"}]"#, "failed y"),
+            (#"[{"error":null,"route":{}}]"#, "success 1"),
+            (#"[{"route":{}},{"error":"y"},{"error":"z"}]"#, "failed y"),
             (#"[{},{"error":"y"}]"#, "failed y"), (#"[{"error":"x","route":5,"headers":[],"payload":1}]"#, "failed x"),
             (#"[{"error":"x","details":null}]"#, "failed x"), (#"[{"\u0065rror":"\u0078"}]"#, "failed x"),
             (#"[{"error":"x","error":""}]"#, "missing route"), (#"[{"route":{},"headers":null}]"#, "success 1"),
             (#"[{"route":{},"metrics":5,"unknown":[]}]"#, "success 1"),
-        ])
+        ]
+    )
     func judges(reply: String, meaning: String) {
         #expect(Self.judge(reply) == meaning)
     }
@@ -62,7 +64,8 @@ struct RuntimeReplyTests {
             (#"[{"error":5}]"#, "field 'error' must be a string (at offset 10)"),
             (#"[{"error":"x","details":[]}]"#, "field 'details' must be an object (at offset 24)"),
             (#"[{"error":"x"},{"route":[]}]"#, "field 'route' must be an object (at offset 24)"),
-        ])
+        ]
+    )
     func refuses(reply: String, reason: String) {
         #expect(Self.judge(reply) == "failed to parse runtime response: " + reason)
     }
@@ -97,7 +100,9 @@ struct RuntimeReplyTests {
 
     @Test("the elements of a fan-out come in order")
     func listsElements() throws {
-        let text = "[" + (0..<100).map { #"{"route":{"actors":["a\#($0)"]},"payload":\#($0)}"# }.joined(separator: " ,\n") + "]"
+        let text =
+            "[" + (0..<100).map { #"{"route":{"actors":["a\#($0)"]},"payload":\#($0)}"# }.joined(separator: " ,\n")
+            + "]"
         try withExactBytes(text) { bytes in
             let reply = try RuntimeReply.scan(bytes)
             #expect(reply.elementCount == 100)

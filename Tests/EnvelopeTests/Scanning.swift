@@ -52,7 +52,13 @@ func nextHop(_ message: String, _ reply: String, element index: Int = 0) -> Stri
             for (position, element) in elements.elements(in: reply).enumerated() where position == index {
                 var counter = CountingSink()
                 EnvelopeWriter.write(
-                    view, in: message, element: element, in: reply, fanOutIndex: index, to: &counter)
+                    view,
+                    in: message,
+                    element: element,
+                    in: reply,
+                    fanOutIndex: index,
+                    to: &counter
+                )
                 var sink = ContiguousSink(input: message, reply: reply, reserving: counter.byteCount)
                 EnvelopeWriter.write(view, in: message, element: element, in: reply, fanOutIndex: index, to: &sink)
                 guard sink.output.count == counter.byteCount else { return "the counted size is wrong" }
@@ -73,7 +79,11 @@ func errorEnvelope(
     let scanned = Scanned(message)
     let problem = problem ?? scanned.error.map(ErrorEnvelope.Problem.unparseable) ?? .missingID
     let envelope = ErrorEnvelope(
-        input: scanned.view, problem: problem, failedActor: "infer", omitsPayload: omitsPayload)
+        input: scanned.view,
+        problem: problem,
+        failedActor: "infer",
+        omitsPayload: omitsPayload
+    )
     return withExactBytes(message) { message in
         withExactBytes(reply) { reply in
             var counter = CountingSink()

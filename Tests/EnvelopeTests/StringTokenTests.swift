@@ -4,7 +4,8 @@ import Testing
 @Suite("StringToken")
 struct StringTokenTests {
     static let decoded: [(String, String)] = [
-        (#""""#, ""), (#""a""#, "a"), (#""\u0061""#, "a"), (#""a\nb""#, "a\nb"), (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"),
+        (#""""#, ""), (#""a""#, "a"), (#""\u0061""#, "a"), (#""a\nb""#, "a\nb"),
+        (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"),
         (#""é漢😀""#, "é漢😀"), (#""\u00e9\u6f22\uD83D\uDE00""#, "é漢😀"), (#""\u0000""#, "\0"), (#""\ud800""#, "\u{FFFD}"),
         (#""\udc00""#, "\u{FFFD}"), (#""\ud800x""#, "\u{FFFD}x"), (#""\ud800\u0041""#, "\u{FFFD}A"),
         (#""\ud800\ud83d\ude00""#, "\u{FFFD}😀"), (#""\ud800\n""#, "\u{FFFD}\n"), (#""x\ud83d""#, "x\u{FFFD}"),

@@ -209,12 +209,17 @@ def main():
             finally:
                 for actor in demo.actors.values():
                     actor.kill()  # Nothing happens to those that have ended in order.
+    except (RuntimeError, TimeoutError) as error:
+        display.close()
+        print(f"\nFAILED\n{error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         display.close()
         print("\ninterrupted", file=sys.stderr)
         return 130
     finally:
         if options.keep:
+            clean_up.cancel()
             print(f"logs and results are in {directory}")
         else:
             clean_up.now()

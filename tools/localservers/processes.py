@@ -139,10 +139,15 @@ class CleanUpAtExit:
         atexit.register(self.now)
 
     def now(self):
+        """Calls the function, unless it has been called or cancelled."""
         function, self._function = self._function, None
         if function is not None and os.getpid() == self._owner:
             atexit.unregister(self.now)
             function()
+
+    def cancel(self):
+        """Leaves everything as it is."""
+        self._function = None
 
 
 def remove_tree(path):

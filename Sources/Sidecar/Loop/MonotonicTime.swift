@@ -13,6 +13,12 @@ struct MonotonicTime: Comparable, Hashable {
         return overflow ? .distantFuture : MonotonicTime(nanoseconds: sum)
     }
 
+    /// Later by `nanoseconds`, saturating; what runs once per turn has no time for `Duration`'s 128 bits.
+    static func + (time: Self, nanoseconds: UInt64) -> Self {
+        let (sum, overflow) = time.nanoseconds.addingReportingOverflow(nanoseconds)
+        return overflow ? .distantFuture : MonotonicTime(nanoseconds: sum)
+    }
+
     /// Time from `earlier` to `later`; zero when the order is the other way round.
     static func - (later: Self, earlier: Self) -> Duration {
         later > earlier ? .nanoseconds(Int64(clamping: later.nanoseconds - earlier.nanoseconds)) : .zero

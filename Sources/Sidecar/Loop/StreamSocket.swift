@@ -38,7 +38,8 @@ final class StreamSocket {
     }
 
     private let loop: EventLoop
-    private weak var delegate: (any Delegate)?
+    /// Unowned: the delegate owns the socket. (Weak would move its reference count to a slow side table.)
+    private unowned let delegate: any Delegate
     private var state = State.idle
     private var descriptor: Int32 = -1
     private var poll: DescriptorPoll?
@@ -54,7 +55,7 @@ final class StreamSocket {
     private var readWaitsForWrite = false
     private var writeWaitsForRead = false
 
-    /// `delegate` is held weakly.
+    /// `delegate` owns the socket and outlives it.
     init(loop: EventLoop, delegate: any Delegate) {
         self.loop = loop
         self.delegate = delegate
@@ -176,7 +177,7 @@ final class StreamSocket {
         self.timeout = nil
         self.candidates = []
         self.updateInterest()
-        self.delegate?.streamConnected(self)
+        self.delegate.streamConnected(self)
     }
 
     // MARK: TLS
@@ -226,7 +227,7 @@ final class StreamSocket {
         if isEnabled, let tls = self.tls, cuvshim_tls_pending(tls) > 0 {
             self.loop.atTurnEnd { [weak self] in
                 guard let self, self.state == .open, self.isReadingEnabled else { return }
-                self.delegate?.streamReadable(self)
+                self.delegate.streamReadable(self)
             }
         }
     }
@@ -288,9 +289,9 @@ final class StreamSocket {
             self.wantsWritable = false
             self.writeWaitsForRead = false
             self.updateInterest()
-            self.delegate?.streamWritable(self)
+            self.delegate.streamWritable(self)
         }
-        if canRead, self.isReadingEnabled, self.state == .open { self.delegate?.streamReadable(self) }
+        if canRead, self.isReadingEnabled, self.state == .open { self.delegate.streamReadable(self) }
     }
 
     private func updateInterest() {
@@ -325,7 +326,7 @@ final class StreamSocket {
         // Closing may release the last reference to the timer that is calling.
         withExtendedLifetime(self.timeout) {
             self.close()
-            self.delegate?.streamFailed(self, error)
+            self.delegate.streamFailed(self, error)
         }
     }
 }

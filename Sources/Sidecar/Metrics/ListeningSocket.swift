@@ -1,4 +1,5 @@
 import CUVShim
+import Glibc
 
 /// A listening TCP socket on the loop; hands every accepted descriptor to its owner.
 final class ListeningSocket {
@@ -35,10 +36,21 @@ final class ListeningSocket {
         self.poll?.wait(for: isAccepting ? .readable : [])
     }
 
-    /// One connection, owned by the caller; nil when none waits or the process has no descriptor left.
-    func accept() -> Int32? {
+    /// What one attempt to accept brought.
+    enum Accepted: Equatable {
+        /// A descriptor, owned by the caller.
+        case connection(Int32)
+        case nothingWaits
+        /// For instance too many open files: trying again at once would only burn time.
+        case failed(reason: String)
+    }
+
+    func accept() -> Accepted {
         let result = cuvshim_accept(self.descriptor)
-        return result >= 0 ? result : nil
+        if result >= 0 { return .connection(result) }
+        // A connection that was reset while it waited is none.
+        let isNothing = [-EAGAIN, -ECONNABORTED].contains(result)
+        return isNothing ? .nothingWaits : .failed(reason: systemErrorText(result))
     }
 }
 

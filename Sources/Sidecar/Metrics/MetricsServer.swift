@@ -10,6 +10,9 @@ final class MetricsServer {
     /// For requests under way when the process ends.
     static let finishLimit = Duration.seconds(5)
 
+    /// After the system refused to accept: without the pause the loop would spin.
+    private static let acceptPause = Duration.seconds(1)
+
     private let loop: EventLoop
     private let pool: SlabPool
     private let address: ListenAddress
@@ -19,6 +22,7 @@ final class MetricsServer {
     private var connections: [MetricsConnection] = []
     private var timer: LoopTimer?
     private var armedFor = MonotonicTime.distantFuture
+    private var resumeDeadline = MonotonicTime.distantFuture
     private var finished: (() -> Void)?
     private var finishDeadline = MonotonicTime.distantFuture
 
@@ -86,17 +90,35 @@ final class MetricsServer {
                 listener.setAccepting(false)
                 return
             }
-            guard let descriptor = listener.accept() else { return }
-            do throws(LoopError) {
-                let connection = try MetricsConnection(
-                    loop: self.loop, pool: self.pool, descriptor: descriptor, endpoints: endpoints
-                ) { [unowned self] in self.tidy() }
-                self.connections.append(connection)
-                self.arm()
-            } catch {
-                self.logger.warning("Metrics connection not accepted", metadata: ["error": "\(error)"])
+            switch listener.accept() {
+            case .connection(let descriptor):
+                self.adopt(descriptor, endpoints)
+            case .nothingWaits:
+                return
+            case .failed(let reason):
+                self.logger.warning("Metrics connection not accepted", metadata: ["error": "\(reason)"])
+                self.pauseAccepting(listener)
+                return
             }
         }
+    }
+
+    private func adopt(_ descriptor: Int32, _ endpoints: MetricsEndpoints) {
+        do throws(LoopError) {
+            let connection = try MetricsConnection(
+                loop: self.loop, pool: self.pool, descriptor: descriptor, endpoints: endpoints
+            ) { [unowned self] in self.tidy() }
+            self.connections.append(connection)
+            self.arm()
+        } catch {
+            self.logger.warning("Metrics connection not accepted", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func pauseAccepting(_ listener: ListeningSocket) {
+        listener.setAccepting(false)
+        self.resumeDeadline = self.loop.now + Self.acceptPause
+        self.arm()
     }
 
     /// Whether one more connection fits, after closing the one that has been idle longest if need be: clients that
@@ -131,13 +153,17 @@ final class MetricsServer {
             self.close()
             return
         }
+        if self.resumeDeadline <= now {
+            self.resumeDeadline = .distantFuture
+            self.listener?.setAccepting(true)
+        }
         for connection in self.connections where connection.deadline <= now { connection.expire() }
         self.tidy()
     }
 
     /// One timer for all connections, at the earliest of their deadlines.
     private func arm() {
-        var earliest = self.finished == nil ? MonotonicTime.distantFuture : self.finishDeadline
+        var earliest = self.finished == nil ? self.resumeDeadline : min(self.resumeDeadline, self.finishDeadline)
         for connection in self.connections { earliest = min(earliest, connection.deadline) }
         guard earliest < self.armedFor else { return }
         self.armedFor = earliest

@@ -6,10 +6,10 @@ struct AdmissionWindow {
     /// Calls that have to stay fast before the window widens.
     static let callsToWiden = 32
     /// Average below which the window widens, and above which it narrows again.
-    static let fastCall = Duration.milliseconds(20)
-    static let slowCall = Duration.milliseconds(100)
+    static let fastCallNanoseconds = 20e6
+    static let slowCallNanoseconds = 100e6
     /// Average up to which requests are sent ahead (`sidecar.md` 8.2).
-    static let aheadCall = Duration.milliseconds(1)
+    static let aheadCallNanoseconds = 1e6
     /// Calls to see before the average is trusted for sending ahead.
     private static let callsToTrust = 8
     /// Weight of a new call in the moving average.
@@ -35,7 +35,7 @@ struct AdmissionWindow {
     /// Whether calls are short enough for requests to wait in the runtime's socket.
     var allowsSendingAhead: Bool {
         self.callCount >= Self.callsToTrust
-            && self.averageNanoseconds <= Double(Self.aheadCall.wholeNanoseconds)
+            && self.averageNanoseconds <= Self.aheadCallNanoseconds
     }
 
     /// One runtime call ended after `nanoseconds`. Returns true when `messageCount` changed.
@@ -46,13 +46,13 @@ struct AdmissionWindow {
             : self.averageNanoseconds + (Double(nanoseconds) - self.averageNanoseconds) * Self.smoothing
         self.callCount += 1
         self.fastCallCount =
-            self.averageNanoseconds < Double(Self.fastCall.wholeNanoseconds) ? self.fastCallCount + 1 : 0
+            self.averageNanoseconds < Self.fastCallNanoseconds ? self.fastCallCount + 1 : 0
         guard !self.isPinned else { return false }
         if self.messageCount == 1, self.fastCallCount >= Self.callsToWiden {
             self.messageCount = self.wideCount
             return true
         }
-        if self.messageCount > 1, self.averageNanoseconds > Double(Self.slowCall.wholeNanoseconds) {
+        if self.messageCount > 1, self.averageNanoseconds > Self.slowCallNanoseconds {
             self.messageCount = 1
             return true
         }

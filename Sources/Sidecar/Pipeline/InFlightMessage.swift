@@ -28,6 +28,8 @@ final class InFlightMessage {
     var view: EnvelopeView?
     var reply: ByteSlice?
     var plan = Plan.none
+    /// Where the plan's envelope goes when it is a single one.
+    var target: PublishTarget?
     /// The broker has put the delivery back: nothing may be settled any more.
     var isForgotten = false
     var isActive = false
@@ -52,6 +54,9 @@ final class InFlightMessage {
         self.body = empty
     }
 
+    /// Whether several envelopes are made of this one.
+    var isFanOut = false
+
     /// Bytes kept alive by this message.
     var heldByteCount: Int { self.body.count + (self.reply?.count ?? 0) }
 
@@ -69,6 +74,8 @@ final class InFlightMessage {
         self.reply = nil
         self.view = nil
         self.plan = .none
+        self.target = nil
+        self.isFanOut = false
         self.isForgotten = false
         self.isActive = false
         self.isReadyToPublish = false

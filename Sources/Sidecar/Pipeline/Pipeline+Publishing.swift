@@ -74,6 +74,7 @@ extension Pipeline {
     /// Publishes everything the plan says.
     func publish(_ message: InFlightMessage) {
         message.publishedAt = self.clock.now
+        message.isFanOut = false
         guard case .elements(let reply) = message.plan, let bytes = message.reply?.bytes else {
             message.state.publishes(1)
             self.publishSingle(message)
@@ -84,6 +85,7 @@ extension Pipeline {
             self.publish(element, index: 0, of: message, replyBytes: bytes)
             return
         }
+        message.isFanOut = true
         for (index, element) in reply.elements(in: bytes).enumerated() {
             self.publish(element, index: index, of: message, replyBytes: bytes)
         }
@@ -133,6 +135,7 @@ extension Pipeline {
         // The transport has taken the bytes over; the list must not keep message and reply alive until the next one.
         defer { self.outbound.removeAll() }
         self.metrics.sentByteCount.observe(Double(self.outbound.byteCount))
+        message.target = target
         let token = UInt64(message.index) << 32 | UInt64(index)
         let bytes = message.body.bytes
         guard let id = message.view?.idToken, index > 0 || id.hasEscapes else {
@@ -174,7 +177,6 @@ extension Pipeline {
         guard case .elements(let reply) = message.plan, let bytes = message.reply?.bytes else {
             return self.singleTarget(of: message)
         }
-        if reply.elementCount == 1, let element = reply.firstElement { return self.target(of: element, replyBytes: bytes) }
         for (position, element) in reply.elements(in: bytes).enumerated() where position == index {
             return self.target(of: element, replyBytes: bytes)
         }
@@ -187,7 +189,7 @@ extension Pipeline {
         guard self.mode != .ended else { return }
         let message = self.table[Int(token >> 32)]
         let index = Int(token & 0xffff_ffff)
-        let target = self.target(of: index, in: message)
+        let target = message.isFanOut ? self.target(of: index, in: message) : message.target ?? self.errorEndTarget
         let seconds = self.clock.now.seconds(since: message.publishedAt)
         target.sendDuration.observe(seconds)
         self.metrics.confirmDuration.observe(seconds)

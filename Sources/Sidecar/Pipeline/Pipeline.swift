@@ -62,7 +62,7 @@ final class Pipeline: TransportEvents {
     let metrics: SidecarMetrics
     let clock: any PipelineClock
     let log: PipelineLog
-    weak var owner: (any PipelineOwner)?
+    unowned var owner: (any PipelineOwner)?
 
     var mode = Mode.running
     var window: AdmissionWindow
@@ -91,6 +91,8 @@ final class Pipeline: TransportEvents {
     /// When the request being served was handed over, or the reply before it arrived.
     var servedSince = MonotonicTime(nanoseconds: 0)
 
+    private let runtimeTimeoutNanoseconds: UInt64
+
     /// - Parameter deadLetterQueue: `ASYA_QUEUE_DLQ`, a full queue name.
     init(
         rules: ActorRules, limits: Limits, window: AdmissionWindow, deadLetterQueue: String?, pool: SlabPool,
@@ -98,6 +100,7 @@ final class Pipeline: TransportEvents {
     ) {
         self.rules = rules
         self.limits = limits
+        self.runtimeTimeoutNanoseconds = limits.runtimeTimeout.wholeNanoseconds
         self.window = window
         self.transport = parts.transport
         self.runtime = parts.runtime
@@ -156,7 +159,7 @@ final class Pipeline: TransportEvents {
         var earliest = MonotonicTime.distantFuture
         if case .crashing(let giveUpAt) = self.mode { earliest = giveUpAt }
         if self.mode == .running || self.mode == .draining, !self.inRuntime.isEmpty {
-            earliest = min(earliest, self.servedSince + self.limits.runtimeTimeout)
+            earliest = min(earliest, self.servedSince + self.runtimeTimeoutNanoseconds)
         }
         for message in self.timed {
             earliest = min(earliest, message.due)
@@ -176,7 +179,7 @@ final class Pipeline: TransportEvents {
         }
         if !self.timed.isEmpty { self.performTimed(now: now) }
         if self.mode == .running || self.mode == .draining, let served = self.inRuntime.first,
-            self.servedSince + self.limits.runtimeTimeout <= now
+            self.servedSince + self.runtimeTimeoutNanoseconds <= now
         {
             self.runtimeTimedOut(served)
         }

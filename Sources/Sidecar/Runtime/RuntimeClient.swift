@@ -20,7 +20,7 @@ final class RuntimeClient: RuntimePort, RuntimeConnection.Owner {
     private var lastProbe: MonotonicTime?
     private var isClosed = false
 
-    weak var events: (any RuntimeEvents)?
+    unowned var events: (any RuntimeEvents)?
 
     init(loop: EventLoop, pool: SlabPool, directory: String, readyTimeout: Duration) throws(LoopError) {
         self.loop = loop

@@ -16,7 +16,7 @@ final class RuntimeConnection: StreamSocket.Delegate {
     /// How long a connection may take to be accepted (`sidecar.md` section 3, step 7).
     private static let connectTimeout = Duration.seconds(2)
 
-    private weak var owner: (any Owner)?
+    private unowned var owner: (any Owner)?
     private var socket: StreamSocket?
     private var input: ReadBuffer
     private var output: OutputQueue

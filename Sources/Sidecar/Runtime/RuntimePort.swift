@@ -1,6 +1,6 @@
 /// The seam between the pipeline and the runtime's socket. Replies arrive in the order of the requests.
 protocol RuntimePort: AnyObject {
-    /// Held weakly.
+    /// Not owned; outlives the port. (Weak would move its reference count to a slow side table.)
     var events: (any RuntimeEvents)? { get set }
 
     /// Waits for the runtime (`sidecar.md` section 3, step 7); `runtimeAvailable` or `runtimeGone` follows.

@@ -3,7 +3,7 @@
 /// Everything happens on the loop thread. Calls never block; outcomes arrive through `TransportEvents`. Publications
 /// and settlements are collected and leave together in `flush()`, once per loop turn.
 protocol Transport: AnyObject {
-    /// Held weakly.
+    /// Not owned; outlives the transport. (Weak would move its reference count to a slow side table.)
     var events: (any TransportEvents)? { get set }
 
     /// Connects and consumes. Ends in `transportStarted` or, when the attempts of `sidecar.md` section 3 are used up,

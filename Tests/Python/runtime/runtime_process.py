@@ -42,8 +42,8 @@ class Client:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.connect(path)  # Before the limit is set: with one, a full backlog would be an error.
         self.socket.settimeout(LIMIT_SECONDS)
-        self.socket.connect(path)
         self._reader = self.socket.makefile("rb")
 
     def send(self, body):

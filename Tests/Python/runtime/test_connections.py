@@ -1,6 +1,8 @@
 """Connections: kept, silent, broken, many; one request at a time (runtime.md 6)."""
 
 import json
+import os
+import pathlib
 import random
 import select
 import socket
@@ -68,7 +70,11 @@ def handle(payload):
         client.close()
 
 
-@pytest.mark.parametrize("sent", [b"", b"\x00\x00", b"\x00\x00\x10\x00", frame(envelope("x" * 300000))[:-1]])
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"\x00\x00", b"\x00\x00\x10\x00", frame(envelope("x" * 300000))[:-1]],
+    ids=["nothing", "two bytes", "header", "all but one byte"],
+)
 def test_silent_client_blocks_nobody(start_runtime, sent):
     process = start_runtime(ECHO)
     with process.connect() as silent:
@@ -128,9 +134,7 @@ def test_hostile_length_is_answered_closed_and_not_allocated(start_runtime):
         before = process.peak_bytes()
         client.socket.sendall(b"\xff\xff\xff\xff" + b"x" * 1000)
         assert client.receive()[0]["error"] == "connection_error"
-        with pytest.raises(ConnectionResetError):  # What it had sent beyond the header was not read.
-            assert client.receive() is None
-            raise ConnectionResetError
+        assert client.receive() is None
     with process.connect() as client:
         client.socket.sendall(struct.pack(">I", 500 << 20) + b"x" * 1000)  # Allowed, but it never comes.
         assert process.call(envelope(1))[0]["payload"] == 1
@@ -171,8 +175,6 @@ def test_parsing_errors_keep_the_connection(start_runtime):
 def test_client_that_leaves_before_the_reply(start_runtime):
     process = start_runtime(GATED)
     gate = process.directory / "gate"
-    import os
-
     os.mkfifo(str(gate))
     client = process.connect()
     client.send(envelope("wait"))
@@ -209,17 +211,19 @@ def test_number_of_connections_is_bounded(start_runtime):
     clients = [process.connect() for _ in range(300)]
     assert clients[-1].call(envelope(1))[0]["payload"] == 1
     assert clients[0].receive() is None  # Idle for the longest time.
-    open_files = len(list((process.directory.__class__("/proc/%d/fd" % process.process.pid)).iterdir()))
-    assert open_files < 280
+    assert len(list(pathlib.Path("/proc/%d/fd" % process.process.pid).iterdir())) < 280
     for client in clients:
         client.close()
 
 
 def test_no_descriptors_left(start_runtime):
-    source = """
+    source = (
+        """
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
-""" + ECHO
+"""
+        + ECHO
+    )
     process = start_runtime(source)
     clients = [process.connect() for _ in range(30)]
     assert clients[0].call(envelope(1))[0]["payload"] == 1
@@ -231,7 +235,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))
 
 
 def test_keep_alive_is_served_fairly(start_runtime):
-    process = start_runtime("import time\n" + ECHO)
+    process = start_runtime(ECHO)
     with process.connect() as busy, process.connect() as other:
         busy.socket.sendall(b"".join(frame(envelope(number)) for number in range(500)))
         assert other.call(envelope("other"))[0]["payload"] == "other"
@@ -240,8 +244,6 @@ def test_keep_alive_is_served_fairly(start_runtime):
 
 def test_replies_are_not_held_back_for_the_next_request(start_runtime):
     process = start_runtime(GATED)
-    import os
-
     os.mkfifo(str(process.directory / "gate"))
     with process.connect() as client:
         client.socket.sendall(frame(envelope("first")) + frame(envelope("wait")))

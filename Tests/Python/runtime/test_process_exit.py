@@ -1,6 +1,7 @@
 """Every request gets exactly one reply, and only `sys.exit` in a handler ends the process (runtime.md 5 and 12)."""
 
 import os
+import re
 
 import pytest
 from runtime_process import envelope
@@ -69,8 +70,6 @@ def test_print_shows_up_at_once(start_runtime):
 
 
 def test_log_format(start_runtime):
-    import re
-
     first = start_runtime(SOURCE).errors().splitlines()[0]
     assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d - asya\.runtime - INFO - ", first)
 

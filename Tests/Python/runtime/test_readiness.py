@@ -7,7 +7,7 @@ import socket
 import stat
 
 import pytest
-from runtime_process import ECHO, envelope
+from runtime_process import ECHO, envelope, wait_until
 
 GATED_CONSTRUCTOR = """
 import os
@@ -28,7 +28,7 @@ def test_content(start_runtime):
     assert first == "ready"
     assert json.loads(second) == {"protocol": 2, "keepalive": True, "ahead": 8, "metrics": True}
     assert stat.S_IMODE(process.ready_file.stat().st_mode) == 0o644
-    assert os.listdir(str(process.socket_directory)) and len(os.listdir(str(process.socket_directory))) == 2
+    assert sorted(os.listdir(str(process.socket_directory))) == ["asya-runtime.sock", "runtime-ready"]
 
 
 def test_socket_listens_when_the_file_appears(start_runtime):
@@ -65,19 +65,20 @@ def test_nothing_stale_while_the_constructor_runs(start_runtime):
 
 
 def test_unwritable_ready_file_is_not_fatal(start_runtime):
-    source = """
+    source = (
+        """
 import os
 os.makedirs(os.path.join(os.environ["ASYA_SOCKET_DIR"], "runtime-ready", "in", "the", "way"))
-""" + ECHO
+"""
+        + ECHO
+    )
     process = start_runtime(source)
-    from runtime_process import wait_until
-
     wait_until(lambda: "Listening" in process.errors(), "listening")
     assert process.call(envelope(1))[0]["payload"] == 1
     assert "Cannot write" in process.errors()
 
 
-def test_directory_at_the_socket_path(start_runtime, tmp_path):
+def test_directory_at_the_socket_path(start_runtime):
     source = 'import os\nos.makedirs(os.environ["ASYA_SOCKET_DIR"] + "/asya-runtime.sock")\n' + ECHO
     process = start_runtime(source, wait=False)
     assert process.wait_for_exit() == 1

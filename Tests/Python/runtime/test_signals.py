@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import threading
 
 import pytest
 from runtime_process import ECHO, envelope, frame, wait_until
@@ -27,8 +28,11 @@ def is_gone(process):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_idle_runtime_exits_at_once(start_runtime, number):
-    process = start_runtime(ECHO)
-    with process.connect():  # An idle connection does not hold it up.
+    # With limits this long only a loop that is woken and has nothing to wait for ends in time.
+    source = "import asya_runtime\nasya_runtime._DRAIN_SECONDS = asya_runtime._IDLE_CHECK_SECONDS = 3600\n" + ECHO
+    process = start_runtime(source)
+    with process.connect() as idle:  # An idle connection does not hold it up.
+        assert idle.call(envelope(1))[0]["payload"] == 1
         process.signal(number)
         assert process.wait_for_exit() == 0
     assert is_gone(process)
@@ -120,11 +124,15 @@ def test_stack_dump(gated):
 
 def test_signal_to_a_forked_worker_leaves_the_runtime_alone(start_runtime):
     source = """
-import os, signal
+import os, signal, time
 def handle(payload):
+    readable, writable = os.pipe()
     child = os.fork()
     if child == 0:
-        signal.pause()
+        os.write(writable, b"x")
+        time.sleep(20)
+        os._exit(0)
+    os.read(readable, 1)  # Python drops signals that arrive in a child before `fork` has returned there.
     os.kill(child, getattr(signal, payload))
     return os.WTERMSIG(os.waitpid(child, 0)[1])
 """
@@ -167,8 +175,6 @@ async def handle(payload):
 
 
 def test_no_signal_handlers_outside_the_main_thread(runtime):
-    import threading
-
     before = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=runtime._process.install_signal_handlers)
     thread.start()

@@ -36,7 +36,7 @@ final class AMQPConnection: StreamSocket.Delegate {
     private let loop: EventLoop
     private let pool: SlabPool
     private let configuration: RabbitMQConfiguration
-    private weak var owner: (any Owner)?
+    private unowned var owner: (any Owner)?
     private var socket: StreamSocket?
     private var phase = Phase.connecting
     private var handshake: ConnectionHandshake

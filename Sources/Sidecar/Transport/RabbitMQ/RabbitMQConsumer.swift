@@ -25,7 +25,7 @@ final class RabbitMQConsumer: AMQPConnection.Owner {
     /// Identifies the channel whose tags are valid.
     private(set) var generation: UInt32
     private let configuration: RabbitMQConfiguration
-    private weak var owner: (any Owner)?
+    private unowned var owner: (any Owner)?
     private var connection: AMQPConnection?
     private var channel = Channel.closed
     private var wantsDeliveries = false

@@ -40,7 +40,7 @@ final class RabbitMQPublisher: AMQPConnection.Owner {
     private static let channelDelay = Duration.milliseconds(200)
 
     private let configuration: RabbitMQConfiguration
-    private weak var owner: (any Owner)?
+    private unowned var owner: (any Owner)?
     private let loop: EventLoop
     private var connection: AMQPConnection?
     private var channel = Channel.closed

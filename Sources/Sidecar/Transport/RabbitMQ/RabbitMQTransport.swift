@@ -33,7 +33,7 @@ final class RabbitMQTransport: Transport {
     private var publisherBackoff = RabbitMQTransport.reconnectBackoff
     private var couldPublish = false
 
-    weak var events: (any TransportEvents)?
+    unowned var events: (any TransportEvents)?
 
     init(
         loop: EventLoop, pool: SlabPool, configuration: RabbitMQConfiguration, metrics: SidecarMetrics, logger: Logger
