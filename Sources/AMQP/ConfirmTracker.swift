@@ -1,35 +1,42 @@
 /// Publications without the broker's word, in the order of their tags (1, 2, 3 … per channel in confirm mode). Pure.
 ///
+/// Inlinable, so that the transport gets code made for its own type of publication instead of generic code.
+///
 /// Invariant: `entries[head + i]` has tag `firstTag + i`. A confirm with `multiple` settles a range.
 public struct ConfirmTracker<Publication> {
-    private struct Entry {
-        var publication: Publication
-        var isSettled = false
+    @usableFromInline
+    struct Entry {
+        @usableFromInline var publication: Publication
+        @usableFromInline var isSettled = false
+
+        @usableFromInline
+        init(publication: Publication) { self.publication = publication }
     }
 
-    private var entries: [Entry] = []
-    private var head = 0
-    private var firstTag: UInt64 = 1
+    @usableFromInline var entries: [Entry] = []
+    @usableFromInline var head = 0
+    @usableFromInline var firstTag: UInt64 = 1
 
-    public init() {}
+    @inlinable public init() {}
 
     /// Publications without an answer.
-    public var outstandingCount: Int {
+    @inlinable public var outstandingCount: Int {
         var count = 0
         for index in self.head..<self.entries.count where !self.entries[index].isSettled { count += 1 }
         return count
     }
 
-    public var isEmpty: Bool { self.head == self.entries.count }
+    @inlinable public var isEmpty: Bool { self.head == self.entries.count }
 
     /// A publication was written.
-    public mutating func published(_ publication: Publication) {
+    @inlinable public mutating func published(_ publication: Publication) {
         self.entries.append(Entry(publication: publication))
     }
 
     /// The broker answered; `settle` gets each publication that had no answer yet, in order.
-    public mutating func confirmed(
-        _ confirm: ConfirmMethod, settle: (Publication) -> Void
+    @inlinable public mutating func confirmed(
+        _ confirm: ConfirmMethod,
+        settle: (Publication) -> Void
     ) throws(AMQPError) {
         let next = self.firstTag + UInt64(self.entries.count - self.head)
         guard confirm.deliveryTag < next, confirm.deliveryTag >= self.firstTag || confirm.isMultiple else {
@@ -46,8 +53,9 @@ public struct ConfirmTracker<Publication> {
     }
 
     /// Changes the oldest unanswered publication that matches; false when there is none.
-    public mutating func update(
-        where matches: (Publication) -> Bool, _ change: (inout Publication) -> Void
+    @inlinable public mutating func update(
+        where matches: (Publication) -> Bool,
+        _ change: (inout Publication) -> Void
     ) -> Bool {
         for index in self.head..<self.entries.count
         where !self.entries[index].isSettled && matches(self.entries[index].publication) {
@@ -58,7 +66,7 @@ public struct ConfirmTracker<Publication> {
     }
 
     /// The channel is gone: everything without an answer.
-    public mutating func removeAll() -> [Publication] {
+    @inlinable public mutating func removeAll() -> [Publication] {
         let left = self.entries[self.head...].filter { !$0.isSettled }.map(\.publication)
         self.entries.removeAll(keepingCapacity: true)
         self.head = 0
@@ -66,7 +74,7 @@ public struct ConfirmTracker<Publication> {
         return left
     }
 
-    private mutating func dropSettledPrefix() {
+    @inlinable mutating func dropSettledPrefix() {
         while self.head < self.entries.count, self.entries[self.head].isSettled {
             self.head += 1
             self.firstTag += 1
