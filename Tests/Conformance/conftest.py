@@ -1,6 +1,7 @@
 """Fixtures: one RabbitMQ for the session, a spare one for tests that break it, one world (vhost) per test."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -15,6 +16,11 @@ from harness.world import Broker, World  # noqa: E402
 from localservers.rabbitmq import RabbitMQ  # noqa: E402
 
 NEEDS_NO_SIDECAR = "test_harness.py"
+
+
+def pytest_configure(config):
+    """SIGTERM ends the session like Ctrl-C, so that brokers and sidecars are cleaned up."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: pytest.exit("SIGTERM", returncode=143))
 
 
 def pytest_collection_modifyitems(items):

@@ -63,9 +63,9 @@ class Display:
             key = (envelope.envelope_id, envelope.status)
             if envelope.status != RUNNING and key not in self._announced:
                 self._announced.add(key)
-                way = " → ".join(f"{actor} {milliseconds} ms" for actor, milliseconds in envelope.hops)
+                hops = [f"{actor} {milliseconds} ms" for _, (actor, milliseconds) in sorted(envelope.hops.items())]
                 end = "happy-end" if envelope.status == SUCCEEDED else f"error-end ({envelope.error})"
-                print(f"  {envelope.envelope_id:32} {way + ' → ' if way else ''}{end}", file=self._output, flush=True)
+                print(f"  {envelope.envelope_id:32} {' → '.join([*hops, end])}", file=self._output, flush=True)
 
 
 def by_document(envelopes):

@@ -23,8 +23,11 @@ class Tracked:
     status: str = RUNNING
     actor: str = ""
     phase: str = ""
+    # How far it is: position in the route, then the phase's weight there.
+    reached: tuple = (-1, 0)
     percent: float = 0.0
-    hops: list = field(default_factory=list)
+    # Position in the route → (actor, milliseconds), of the hops completed.
+    hops: dict = field(default_factory=dict)
     final_count: int = 0
     error: str = ""
     updated: float = 0.0
@@ -94,20 +97,22 @@ class GatewayStandIn:
             tracked = self._envelopes.get(envelope_id)
             if tracked is None:
                 return False
-            if tracked.status == RUNNING:  # A late report must not bring a finished envelope back.
-                actors, index = report["actors"], report["current_actor_idx"]
-                tracked.actor = actors[index] if 0 <= index < len(actors) else ""
-                tracked.phase = report["status"]
-                tracked.updated = time.monotonic()
-                percent = (index * 100 + _WEIGHTS.get(report["status"], 0)) / max(len(actors), 1)
+            actors, index, phase = report["actors"], report["current_actor_idx"], report["status"]
+            actor = actors[index] if 0 <= index < len(actors) else ""
+            weight = _WEIGHTS.get(phase, 0)
+            if phase == "completed":
+                tracked.hops[index] = (actor, report.get("duration_ms", 0))
+            # Sidecars report in the background, each at its own pace: the end of one hop may be heard of after the
+            # beginning of the next, and a redelivered envelope begins its hop again. Only what is news counts.
+            if tracked.status == RUNNING and (index, weight) > tracked.reached:
+                tracked.reached = (index, weight)
+                tracked.actor, tracked.phase, tracked.updated = actor, phase, time.monotonic()
                 # The judge may make the route longer; the bar does not go back for that. 100 is for finished ones.
-                tracked.percent = max(tracked.percent, min(percent, 99.0))
-                if report["status"] == "completed":
-                    tracked.hops.append((tracked.actor, report.get("duration_ms", 0)))
+                tracked.percent = max(tracked.percent, min((index * 100 + weight) / max(len(actors), 1), 99.0))
             return True
 
     def register_child(self, registration):
-        """POST /envelopes; the child takes over the hops of its parent so far."""
+        """POST /envelopes: the child of a fan-out."""
         with self._lock:
             envelope_id = registration["id"]
             self.registered_children.add(envelope_id)

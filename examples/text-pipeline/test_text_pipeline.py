@@ -183,6 +183,17 @@ def test_the_gateway_stand_in_follows_an_envelope_to_its_end():
     assert [known.status for known in gateway.snapshot()] == [SUCCEEDED, FAILED]
 
 
+def test_a_late_report_of_the_hop_before_changes_nothing():
+    gateway = GatewayStandIn()
+    gateway.create("x")
+    gateway.note_progress("x", report("processing", index=1))
+    gateway.note_progress("x", report("completed", index=0, duration_ms=3))
+    gateway.note_progress("x", report("received", index=1))
+    known = gateway.snapshot()[0]
+    assert (known.actor, known.phase, known.percent, known.hops) == ("b", "processing", 75, {0: ("a", 3)})
+    assert gateway.held_by("b", known.updated) == ["x"]
+
+
 def test_the_gateway_stand_in_does_not_know_strangers():
     gateway = GatewayStandIn()
     assert not gateway.note_progress("x", report("received"))

@@ -28,15 +28,16 @@ final class PieceList {
         self.block = pool.slab()
     }
 
-    /// Lets go of everything the pieces kept alive.
     func removeAll() {
         self.pieces.removeAll(keepingCapacity: true)
         self.byteCount = 0
+        // Receivers copy small pieces or keep the slab; the block may be written again only if nobody kept it.
+        if !isKnownUniquelyReferenced(&self.block) { self.block = self.pool.slab() }
+        self.blockUsed = 0
     }
 
     func append(copying bytes: UnsafeRawBufferPointer) {
         guard let source = bytes.baseAddress, bytes.count > 0 else { return }
-        if self.pieces.isEmpty { self.restartBlock() }
         if self.blockUsed + bytes.count > self.block.capacity {
             self.block = self.pool.slab(atLeast: bytes.count)
             self.blockUsed = 0
@@ -57,14 +58,6 @@ final class PieceList {
         } else {
             self.push(slice.slab, slice.offset, slice.count)
         }
-    }
-
-    /// Receivers copy small pieces or keep the slab; the block may be written again only if nobody kept it. Looked at
-    /// when the next message begins: by then the receiver has usually let go of it.
-    private func restartBlock() {
-        guard self.blockUsed > 0 else { return }
-        if !isKnownUniquelyReferenced(&self.block) { self.block = self.pool.slab() }
-        self.blockUsed = 0
     }
 
     private func push(_ slab: ByteSlab, _ offset: Int, _ count: Int) {
