@@ -6,14 +6,20 @@ extension SidecarConfiguration {
 
     var rules: ActorRules {
         ActorRules(
-            ownName: self.actorName, happyEnd: self.happyEnd, errorEnd: self.errorEnd, isEndActor: self.isEndActor,
-            enforcesDeadline: self.enforcesDeadline)
+            ownName: self.actorName,
+            happyEnd: self.happyEnd,
+            errorEnd: self.errorEnd,
+            isEndActor: self.isEndActor,
+            enforcesDeadline: self.enforcesDeadline
+        )
     }
 
     var limits: Pipeline.Limits {
         Pipeline.Limits(
-            runtimeTimeout: self.runtimeTimeout, heldByteLimit: self.maxInFlightByteCount,
-            maxDeliveries: self.maxDeliveries)
+            runtimeTimeout: self.runtimeTimeout,
+            heldByteLimit: self.maxInFlightByteCount,
+            maxDeliveries: self.maxDeliveries
+        )
     }
 
     var window: AdmissionWindow {

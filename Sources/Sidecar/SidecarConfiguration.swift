@@ -123,7 +123,8 @@ public struct SidecarConfiguration: Sendable {
     }
 
     private static func runtimeTimeout(
-        _ reader: inout EnvironmentReader, transport: TransportKind
+        _ reader: inout EnvironmentReader,
+        transport: TransportKind
     ) throws(ConfigurationError) -> Duration {
         let timeout = reader.read(Variables.runtimeTimeout)
         guard timeout > .zero else {
@@ -169,7 +170,8 @@ public struct SidecarConfiguration: Sendable {
     private static func wholeSeconds(_ duration: Duration) -> Int64 { duration.components.seconds }
 
     private static func customMetrics(
-        _ reader: inout EnvironmentReader, namespace: String
+        _ reader: inout EnvironmentReader,
+        namespace: String
     ) throws(ConfigurationError) -> [CustomMetricDefinition] {
         guard let text = reader.read(Variables.customMetrics) else { return [] }
         let reserved = SidecarMetricFamilies.Row.all.flatMap { row in

@@ -48,7 +48,11 @@ public struct EnvironmentVariable<Value: Sendable>: Sendable {
     /// The row without its type, for documentation.
     public var row: EnvironmentVariableRow {
         EnvironmentVariableRow(
-            name: self.name, defaultText: self.defaultText, format: self.format, text: self.text)
+            name: self.name,
+            defaultText: self.defaultText,
+            format: self.format,
+            text: self.text
+        )
     }
 }
 

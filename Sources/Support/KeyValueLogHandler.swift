@@ -1,5 +1,5 @@
-public import Logging
 import Glibc
+public import Logging
 
 /// Writes log lines in the form of the original (`sidecar.md` section 11):
 /// `time=2026-01-02T03:04:05.678Z level=INFO msg="…" key=value`.

@@ -65,9 +65,6 @@ def concurrent_tests():
 @pytest.fixture
 def world(request):
     """A fresh vhost and everything started in it. Concurrent tests get theirs on their own thread."""
-    if request.node.get_closest_marker("concurrent"):
-        yield None
-        return
     yield from _world(request, "broker")
 
 
@@ -97,6 +94,9 @@ def cell(request, module_cell):
 
 
 def _world(request, fixture):
+    if request.node.get_closest_marker("concurrent"):
+        yield None
+        return
     made = World(request.getfixturevalue(fixture))
     request.node.conformance_world = made
     yield made
@@ -108,8 +108,9 @@ def pytest_pyfunc_call(pyfuncitem):
     """Hands tests marked `concurrent` to the threads that run them."""
     if pyfuncitem.get_closest_marker("concurrent") is None:
         return None
-    broker_fixture = pyfuncitem._request.getfixturevalue("broker")
-    pyfuncitem._request.getfixturevalue("concurrent_tests").result(pyfuncitem, broker_fixture)
+    brokers = {"world": "broker", "spare_world": "spare_broker"}
+    value_of = pyfuncitem._request.getfixturevalue
+    value_of("concurrent_tests").result(pyfuncitem, lambda fixture: value_of(brokers[fixture]))
     return True
 
 

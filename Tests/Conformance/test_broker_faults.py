@@ -204,7 +204,7 @@ def test_no_broker_at_all_is_five_attempts_and_status_1(world):
     sidecar = world.sidecar("a", world.scripted(), ready=False, ASYA_RABBITMQ_URL=world.proxied_url(proxy))
     assert sidecar.wait_exit(40) == 1
     assert 12 <= time.monotonic() - started <= 25
-    assert proxy.accepted == 5
+    assert proxy.accepted in (5, 10), "five attempts, with one or both connections"
     assert sidecar.log_lines("ERROR")
 
 

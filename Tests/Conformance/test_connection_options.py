@@ -194,6 +194,7 @@ def own_authority(directory):
     return certificate
 
 
+@pytest.mark.concurrent
 @pytest.mark.parametrize("case", ["wrong CA", "system CAs", "missing CA file", "wrong name"])
 def test_a_server_that_cannot_be_verified_is_a_clear_error_and_status_1(spare_world, case):
     world = spare_world.declare_usual()
@@ -210,6 +211,7 @@ def test_a_server_that_cannot_be_verified_is_a_clear_error_and_status_1(spare_wo
     assert "certificate" in errors or "tls" in errors or "ca" in errors, errors
 
 
+@pytest.mark.concurrent
 def test_plain_amqp_to_a_tls_port_is_status_1(spare_world):
     world = spare_world
     url = world.broker.url(world.vhost, port=world.broker.server.tls_port)

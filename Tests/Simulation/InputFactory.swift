@@ -9,7 +9,8 @@ struct InputFactory {
         let id = "m-\(number)"
         let text: String =
             switch kind {
-            case .envelope: self.envelope(id: dice.happens(0.1) ? #"m\u002d\#(number)"# : id, number: number, dice: dice)
+            case .envelope:
+                self.envelope(id: dice.happens(0.1) ? #"m\u002d\#(number)"# : id, number: number, dice: dice)
             case .malformed: #"{"id":"\#(id)", "payload": oops \#(number)"#
             case .misrouted: #"{"id":"\#(id)","route":{"actors":["elsewhere"],"current":0},"payload":\#(number)}"#
             case .withoutID: #"{"route":{"actors":["\#(self.scenario.actorName)"]},"payload":\#(number)}"#

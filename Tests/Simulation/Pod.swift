@@ -31,18 +31,32 @@ final class Pod: PipelineOwner {
         self.gateway = scenario.hasGateway ? SimulatedGateway(world: world) : nil
         self.metrics = makeMetrics()
         self.rules = ActorRules(
-            ownName: scenario.actorName, happyEnd: Scenario.happyEnd, errorEnd: Scenario.errorEnd,
-            isEndActor: scenario.isEndActor, enforcesDeadline: false)
+            ownName: scenario.actorName,
+            happyEnd: Scenario.happyEnd,
+            errorEnd: Scenario.errorEnd,
+            isEndActor: scenario.isEndActor,
+            enforcesDeadline: false
+        )
         self.pipeline = Pipeline(
             rules: self.rules,
             limits: Pipeline.Limits(
-                runtimeTimeout: Scenario.runtimeTimeout, heldByteLimit: scenario.heldByteLimit,
-                maxDeliveries: scenario.maxDeliveries),
+                runtimeTimeout: Scenario.runtimeTimeout,
+                heldByteLimit: scenario.heldByteLimit,
+                maxDeliveries: scenario.maxDeliveries
+            ),
             window: AdmissionWindow(pinned: scenario.pinnedWindow, wide: 16),
-            deadLetterQueue: scenario.hasDeadLetterQueue ? Scenario.deadLetterQueue : nil, pool: self.pool,
+            deadLetterQueue: scenario.hasDeadLetterQueue ? Scenario.deadLetterQueue : nil,
+            pool: self.pool,
             parts: Pipeline.Parts(
-                transport: self.transport, runtime: self.runtime, gateway: self.gateway, metrics: self.metrics,
-                clock: world, log: PipelineLog(logger: makeLogger(), clock: { 0 }), random: world.dice.split()))
+                transport: self.transport,
+                runtime: self.runtime,
+                gateway: self.gateway,
+                metrics: self.metrics,
+                clock: world,
+                log: PipelineLog(logger: makeLogger(), clock: { 0 }),
+                random: world.dice.split()
+            )
+        )
         self.baseByteCount = self.pool.usedByteCount
         self.pipeline.owner = self
         self.connectParts()

@@ -51,7 +51,10 @@ struct PublicationJudge {
     }
 
     private func elementObjection(
-        _ view: EnvelopeView, id: String, as role: SimulatedPublication.Role, in bytes: UnsafeRawBufferPointer
+        _ view: EnvelopeView,
+        id: String,
+        as role: SimulatedPublication.Role,
+        in bytes: UnsafeRawBufferPointer
     ) -> String? {
         guard case .elements(let elements) = self.record.answer, case .element(let index) = role else {
             return "an envelope the runtime did not ask for"

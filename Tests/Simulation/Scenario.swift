@@ -57,9 +57,24 @@ struct Faults: Sendable {
     var unreachableGateway = 0.1
 
     static let none = Faults(
-        nack: 0, tooLarge: 0, hang: 0, breakBeforeStart: 0, breakAfterStart: 0, runtimeStaysAway: 0, oddReply: 0,
-        badInput: 0, consumerLoss: 0, publisherLoss: 0, blocked: 0, congested: 0, missingDestination: 0, drain: 0,
-        kill: 0, slowGateway: 0, unreachableGateway: 0)
+        nack: 0,
+        tooLarge: 0,
+        hang: 0,
+        breakBeforeStart: 0,
+        breakAfterStart: 0,
+        runtimeStaysAway: 0,
+        oddReply: 0,
+        badInput: 0,
+        consumerLoss: 0,
+        publisherLoss: 0,
+        blocked: 0,
+        congested: 0,
+        missingDestination: 0,
+        drain: 0,
+        kill: 0,
+        slowGateway: 0,
+        unreachableGateway: 0
+    )
 }
 
 extension Scenario {
@@ -69,17 +84,46 @@ extension Scenario {
         Scenario(name: "runtime that closes after each reply", closesAfterReply: true),
         Scenario(name: "pinned window of 1", pinnedWindow: 1),
         Scenario(name: "pinned window of 16 with a gateway", hasGateway: true, pinnedWindow: 16, aheadCount: 4),
-        Scenario(name: "pinned window of 200, few bytes", pinnedWindow: 200, heldByteLimit: 64 * 1024,
-            largeBodyByteCount: 30_000, aheadCount: 8),
+        Scenario(
+            name: "pinned window of 200, few bytes",
+            pinnedWindow: 200,
+            heldByteLimit: 64 * 1024,
+            largeBodyByteCount: 30_000,
+            aheadCount: 8
+        ),
         Scenario(name: "dead letters", pinnedWindow: 16, maxDeliveries: 3, hasDeadLetterQueue: true, aheadCount: 2),
-        Scenario(name: "dead letters, deliveries counted by the broker", pinnedWindow: 4, maxDeliveries: 2,
-            hasDeadLetterQueue: true, countsDeliveries: true),
-        Scenario(name: "happy-end with a gateway", actorName: happyEnd, isEndActor: true, hasGateway: true,
-            pinnedWindow: 16, aheadCount: 2, messageCount: 80),
-        Scenario(name: "error-end, adaptive window", actorName: errorEnd, maxDeliveries: 4, hasDeadLetterQueue: true,
-            aheadCount: 8),
-        Scenario(name: "end actor with another name", actorName: "sink", isEndActor: true, hasGateway: true,
-            pinnedWindow: 16, closesAfterReply: true, messageCount: 60),
+        Scenario(
+            name: "dead letters, deliveries counted by the broker",
+            pinnedWindow: 4,
+            maxDeliveries: 2,
+            hasDeadLetterQueue: true,
+            countsDeliveries: true
+        ),
+        Scenario(
+            name: "happy-end with a gateway",
+            actorName: happyEnd,
+            isEndActor: true,
+            hasGateway: true,
+            pinnedWindow: 16,
+            aheadCount: 2,
+            messageCount: 80
+        ),
+        Scenario(
+            name: "error-end, adaptive window",
+            actorName: errorEnd,
+            maxDeliveries: 4,
+            hasDeadLetterQueue: true,
+            aheadCount: 8
+        ),
+        Scenario(
+            name: "end actor with another name",
+            actorName: "sink",
+            isEndActor: true,
+            hasGateway: true,
+            pinnedWindow: 16,
+            closesAfterReply: true,
+            messageCount: 60
+        ),
         Scenario(name: "calm world", pinnedWindow: 16, aheadCount: 8, faults: .none),
     ]
 }

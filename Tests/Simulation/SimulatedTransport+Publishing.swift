@@ -39,8 +39,13 @@ extension SimulatedTransport {
         self.publicationCount += 1
         self.stagedPublications.append(
             SimulatedPublication(
-                number: self.publicationCount, token: token, queueName: destination.queueName, record: record,
-                role: role))
+                number: self.publicationCount,
+                token: token,
+                queueName: destination.queueName,
+                record: record,
+                role: role
+            )
+        )
     }
 
     /// Results leave in the order in which messages were given to the runtime (`sidecar.md` 4.5).
@@ -64,7 +69,9 @@ extension SimulatedTransport {
             self.outstanding[publication.number] = publication
             let latency = self.isCongested ? 50...300 : 0...5
             self.publicationClear = max(
-                self.publicationClear, self.world.now + self.world.dice.milliseconds(latency))
+                self.publicationClear,
+                self.world.now + self.world.dice.milliseconds(latency)
+            )
             let epoch = self.publisherEpoch
             self.world.at(self.publicationClear) { [weak self] in
                 self?.reachesBroker(publication.number, epoch: epoch)

@@ -115,9 +115,12 @@ final class SimulatedTransport: Transport {
             let counts = self.world.scenario.countsDeliveries
             self.events?.received(
                 ReceivedMessage(
-                    body: body, receipt: receipt,
+                    body: body,
+                    receipt: receipt,
                     previousDeliveries: counts ? message.deliveryCount - 1 : nil,
-                    isRedelivered: message.deliveryCount > 1))
+                    isRedelivered: message.deliveryCount > 1
+                )
+            )
         }
     }
 
@@ -163,7 +166,9 @@ final class SimulatedTransport: Transport {
         guard !settlements.isEmpty, self.isConsumerUp else { return }
         let connection = self.connection
         self.settlementClear = max(
-            self.settlementClear, self.world.now + self.world.dice.microseconds(20...4000))
+            self.settlementClear,
+            self.world.now + self.world.dice.microseconds(20...4000)
+        )
         let broker = self.world.broker
         self.world.at(self.settlementClear) { [weak self, unowned world] in
             // On a connection that was lost meanwhile the broker has put everything back: nothing is held there.

@@ -110,7 +110,8 @@ final class World: PipelineClock {
         if self.isCalm, self.now > MonotonicTime(nanoseconds: 1_000_000_000) + Self.troubleEnds + Self.patience {
             let left = self.broker.ready.count + self.broker.unsettled.count
             self.violated(
-                "\(left) messages are still queued, \(pod?.pipeline.table.count ?? 0) held, pod \(pod?.description ?? "gone")")
+                "\(left) messages are still queued, \(pod?.pipeline.table.count ?? 0) held, pod \(pod?.description ?? "gone")"
+            )
         }
     }
 

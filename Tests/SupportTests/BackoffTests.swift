@@ -6,7 +6,11 @@ import Testing
     func doubling() {
         var backoff = Backoff(base: .milliseconds(100), cap: .milliseconds(500))
         let delays = (0..<5).map { _ in backoff.nextWithoutJitter() }
-        #expect(delays == [.milliseconds(100), .milliseconds(200), .milliseconds(400), .milliseconds(500), .milliseconds(500)])
+        #expect(
+            delays == [
+                .milliseconds(100), .milliseconds(200), .milliseconds(400), .milliseconds(500), .milliseconds(500),
+            ]
+        )
     }
 
     @Test("a success starts over")

@@ -5,8 +5,19 @@ import Testing
 @Suite struct EnvironmentReaderTests {
     private static let flag = EnvironmentVariable.boolean("FLAG", default: true, text: "")
     private static let count = EnvironmentVariable.integer("COUNT", default: 10, in: 1...100, text: "")
-    private static let clamped = EnvironmentVariable.integer("CLAMPED", default: 5, in: 1...20, outside: .clamp, text: "")
-    private static let window = EnvironmentVariable.optionalInteger("WINDOW", in: 1...9, unsetText: "adaptive", text: "")
+    private static let clamped = EnvironmentVariable.integer(
+        "CLAMPED",
+        default: 5,
+        in: 1...20,
+        outside: .clamp,
+        text: ""
+    )
+    private static let window = EnvironmentVariable.optionalInteger(
+        "WINDOW",
+        in: 1...9,
+        unsetText: "adaptive",
+        text: ""
+    )
     private static let time = EnvironmentVariable.duration("TIME", default: .seconds(300), atLeast: .zero, text: "")
     private static let secret = EnvironmentVariable.string("SECRET", default: "guest", text: "")
 
@@ -15,7 +26,8 @@ import Testing
         arguments: [
             ("true", true), ("TRUE", true), ("1", true), ("Yes", true), ("on", true), ("false", false), ("0", false),
             ("NO", false), ("off", false),
-        ])
+        ]
+    )
     func booleans(text: String, value: Bool) {
         var reader = EnvironmentReader(["FLAG": text])
         #expect(reader.read(Self.flag) == value)
@@ -24,7 +36,8 @@ import Testing
 
     @Test(
         "an invalid value means the default and one warning that names the variable, not the value",
-        arguments: ["banana", "2", " true", "-1x"])
+        arguments: ["banana", "2", " true", "-1x"]
+    )
     func invalid(text: String) {
         var reader = EnvironmentReader(["FLAG": text, "COUNT": text + "x", "TIME": text, "WINDOW": text + "!"])
         #expect(reader.read(Self.flag) == true)
@@ -52,7 +65,10 @@ import Testing
 
     @Test(
         "integers take a sign and keep their bounds",
-        arguments: [("7", 7, 0), ("+7", 7, 0), ("0", 10, 1), ("101", 10, 1), ("-3", 10, 1), ("1_0", 10, 1), ("0x1", 10, 1)])
+        arguments: [
+            ("7", 7, 0), ("+7", 7, 0), ("0", 10, 1), ("101", 10, 1), ("-3", 10, 1), ("1_0", 10, 1), ("0x1", 10, 1),
+        ]
+    )
     func integers(text: String, value: Int, warningCount: Int) {
         var reader = EnvironmentReader(["COUNT": text])
         #expect(reader.read(Self.count) == value)

@@ -20,7 +20,8 @@ import Testing
             ("-9223372036854775808ns", Int64.min), ("-9223372036s854ms775us808ns", Int64.min),
             ("0.100000000000000000000h", 360_000_000_000), ("0.830103483285477580700h", 2_988_372_539_827),
             ("5m", 300_000_000_000), ("1.5s", 1_500_000_000), ("1h30m", 5_400_000_000_000), ("100ms", 100_000_000),
-        ] as [(String, Int64)])
+        ] as [(String, Int64)]
+    )
     func parsed(text: String, nanoseconds: Int64) {
         #expect(GoDuration(parsing: text)?.nanoseconds == nanoseconds)
     }
@@ -31,7 +32,8 @@ import Testing
             "", "3", "-", "s", ".", "-.", ".s", "+.s", "1d", "1 s", " 1s", "1s ", "5", "1.5", "1e3s", "--1s", "1S",
             "1m2", "9223372036854775808ns", "9223372036854775.808us", "9223372036854ms775us808ns", "3000000h",
             "-9223372036854775809ns", "9223372036854775808ns9223372036854775808ns", "1\u{1F600}", "0s0",
-        ])
+        ]
+    )
     func refused(text: String) {
         #expect(GoDuration(parsing: text) == nil)
     }
@@ -45,7 +47,8 @@ import Testing
             (Int64.min, "-2562047h47m16.854775808s"), (300_000_000_000, "5m0s"), (90_000_000_000, "1m30s"),
             (3_000_000_000, "3s"), (1_500_000_000, "1.5s"), (100_000_000, "100ms"), (3_600_000_000_000, "1h0m0s"),
             (-1_500_000, "-1.5ms"), (999_999_999, "999.999999ms"),
-        ] as [(Int64, String)])
+        ] as [(Int64, String)]
+    )
     func printed(nanoseconds: Int64, text: String) {
         #expect(GoDuration(nanoseconds: nanoseconds).description == text)
     }

@@ -28,7 +28,8 @@ import Testing
         arguments: [
             ("", #""""#), ("a\"b\\c", #""a\"b\\c""#), ("\n\r\t\u{8}\u{C}", #""\n\r\t\b\f""#),
             ("\u{0}\u{1F}", #""\u0000\u001f""#), ("</é😀\u{7F}", "\"</é😀\u{7F}\""),
-        ])
+        ]
+    )
     func strings(value: String, json: String) throws {
         var writer = JSONWriter()
         writer.string(value)
@@ -44,9 +45,11 @@ import Testing
             ("null", .null), (" true ", .bool(true)), ("false", .bool(false)), ("-0.5e2", .number(-50)),
             ("[]", .array([])), ("[1,[2]]", .array([.number(1), .array([.number(2)])])), ("{}", .object([:])),
             (#"{"a":1,"a":2}"#, .object(["a": .number(2)])), (#""\u00e9\ud83d\ude00\/""#, .string("é😀/")),
-            (#""\ud800x\udc00""#, .string("\u{FFFD}x\u{FFFD}")), (#""\ud800\ud800\udc00""#, .string("\u{FFFD}\u{10000}")),
+            (#""\ud800x\udc00""#, .string("\u{FFFD}x\u{FFFD}")),
+            (#""\ud800\ud800\udc00""#, .string("\u{FFFD}\u{10000}")),
             ("{\"keepalive\":true,\"ahead\":4}", .object(["keepalive": .bool(true), "ahead": .number(4)])),
-        ] as [(String, JSONValue)])
+        ] as [(String, JSONValue)]
+    )
     func read(text: String, value: JSONValue) throws {
         #expect(try JSONValue(parsing: text) == value)
     }
@@ -56,12 +59,15 @@ import Testing
         arguments: [
             ("", .unexpectedEnd, 0), ("nul", .unexpectedEnd, 3), ("nulL", .unexpectedCharacter, 3),
             ("1 2", .trailingCharacters, 2), ("[1,]", .unexpectedCharacter, 3), ("[1", .unexpectedEnd, 2),
-            ("{\"a\"}", .unexpectedCharacter, 4), ("{\"a\":1,}", .unexpectedCharacter, 7), ("{a:1}", .unexpectedCharacter, 1),
-            ("01", .trailingCharacters, 1), ("-", .invalidNumber, 1), ("1.", .invalidNumber, 2), ("1e", .invalidNumber, 2),
+            ("{\"a\"}", .unexpectedCharacter, 4), ("{\"a\":1,}", .unexpectedCharacter, 7),
+            ("{a:1}", .unexpectedCharacter, 1),
+            ("01", .trailingCharacters, 1), ("-", .invalidNumber, 1), ("1.", .invalidNumber, 2),
+            ("1e", .invalidNumber, 2),
             ("1e999", .invalidNumber, 0), ("\"a", .unexpectedEnd, 2), ("\"\n\"", .invalidString, 1),
             (#""\x""#, .invalidString, 2), (#""\u12g4""#, .invalidString, 5), ("+1", .unexpectedCharacter, 0),
             ("NaN", .unexpectedCharacter, 0),
-        ] as [(String, JSONParseError.Reason, Int)])
+        ] as [(String, JSONParseError.Reason, Int)]
+    )
     func refused(text: String, reason: JSONParseError.Reason, offset: Int) {
         #expect(throws: JSONParseError(reason: reason, offset: offset)) { try JSONValue(parsing: text) }
     }

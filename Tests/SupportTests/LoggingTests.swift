@@ -8,7 +8,11 @@ import Testing
 @Suite struct KeyValueLogHandlerTests {
     private func line(_ message: String, _ metadata: Logger.Metadata = [:], level: Logger.Level = .info) -> String {
         let bytes = KeyValueLogHandler.line(
-            epochMilliseconds: 1_767_323_045_678, level: level, message: message, metadata: metadata)
+            epochMilliseconds: 1_767_323_045_678,
+            level: level,
+            message: message,
+            metadata: metadata
+        )
         return String(decoding: bytes, as: UTF8.self)
     }
 
@@ -19,7 +23,8 @@ import Testing
             (#"say "x""#, #""say \"x\"""#), (#"C:\x"#, #"C:\x"#), ("a\nb", #""a\nb""#), ("\u{1}", #""\x01""#),
             ("é", "é"), ("😀", "😀"), ("\u{2028}", #""\u2028""#), ("a\u{202E}b", #""a\u202eb""#),
             (#"a \ b"#, #""a \\ b""#), ("tab\t", #""tab\t""#), ("\u{7F}", #""\x7f""#),
-        ])
+        ]
+    )
     func quoting(value: String, text: String) {
         #expect(self.line("m", ["k": "\(value)"]) == "time=2026-01-02T03:04:05.678Z level=INFO msg=\"m\" k=\(text)\n")
     }
@@ -29,7 +34,8 @@ import Testing
         arguments: [
             (.debug, "DEBUG"), (.info, "INFO"), (.notice, "INFO"), (.warning, "WARN"), (.error, "ERROR"),
             (.critical, "ERROR"), (.trace, "DEBUG"),
-        ] as [(Logger.Level, String)])
+        ] as [(Logger.Level, String)]
+    )
     func levels(level: Logger.Level, name: String) {
         #expect(self.line("Hello there", level: level).contains(" level=\(name) msg=\"Hello there\"\n"))
     }
@@ -62,11 +68,18 @@ import Testing
         let text = String(decoding: buffer[..<max(count, 0)], as: UTF8.self)
         #expect(text.hasPrefix("time=20"))
         #expect(
-            text.hasSuffix(#" level=WARN msg="Route mismatch: message routed to wrong actor" actor=a id="x 1""# + "\n"))
+            text.hasSuffix(#" level=WARN msg="Route mismatch: message routed to wrong actor" actor=a id="x 1""# + "\n")
+        )
         #expect(text.utf8.filter { $0 == 10 }.count == 1)
     }
 
-    @Test("log levels of the environment", arguments: [("info", Logger.Level.info), ("WARNING", .warning), ("Warn", .warning), ("debug", .debug), ("ERROR", .error), ("loud", .info), ("", .info)])
+    @Test(
+        "log levels of the environment",
+        arguments: [
+            ("info", Logger.Level.info), ("WARNING", .warning), ("Warn", .warning), ("debug", .debug),
+            ("ERROR", .error), ("loud", .info), ("", .info),
+        ]
+    )
     func configured(text: String, level: Logger.Level) {
         #expect(Logger.Level.configured(by: EnvironmentReader(["ASYA_LOG_LEVEL": text])) == level)
     }

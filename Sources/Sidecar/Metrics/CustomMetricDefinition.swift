@@ -27,7 +27,9 @@ struct CustomMetricDefinition: Equatable, Sendable {
     ///   - reserved: names that are taken by the sidecar itself.
     ///   - warnings: receives one sentence per metric that is skipped.
     static func parse(
-        _ text: String, reserved: [String], warnings: inout [String]
+        _ text: String,
+        reserved: [String],
+        warnings: inout [String]
     ) throws(ConfigurationError) -> [CustomMetricDefinition] {
         let document: JSONValue
         do throws(JSONParseError) {
@@ -78,7 +80,9 @@ struct CustomMetricDefinition: Equatable, Sendable {
     }
 
     private static func read(
-        _ item: JSONValue, at index: Int, warnings: inout [String]
+        _ item: JSONValue,
+        at index: Int,
+        warnings: inout [String]
     ) throws(ConfigurationError) -> CustomMetricDefinition? {
         guard let members = item.members else { throw self.error("element \(index) is not an object") }
         let configured = try self.text(members["name"], member: "name", at: index)
@@ -103,7 +107,9 @@ struct CustomMetricDefinition: Equatable, Sendable {
     }
 
     private static func text(
-        _ value: JSONValue?, member: StaticString, at index: Int
+        _ value: JSONValue?,
+        member: StaticString,
+        at index: Int
     ) throws(ConfigurationError) -> String {
         switch value {
         case nil, .null: return ""

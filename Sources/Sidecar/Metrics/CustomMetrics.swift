@@ -27,11 +27,15 @@ final class CustomMetrics {
         self.logger = logger
         let overflowed: (String) -> Void = { name in
             logger.warning(
-                "Too many label values for a metric, further ones are counted as other", metadata: ["metric": "\(name)"])
+                "Too many label values for a metric, further ones are counted as other",
+                metadata: ["metric": "\(name)"]
+            )
         }
         for definition in definitions {
             let metric = Metric(
-                family: Self.family(definition, registry: registry, overflowed: overflowed), labels: definition.labels)
+                family: Self.family(definition, registry: registry, overflowed: overflowed),
+                labels: definition.labels
+            )
             self.metrics[definition.name] = metric
             self.metrics[definition.configuredName] = metric
         }
@@ -113,7 +117,9 @@ final class CustomMetrics {
 
     /// The values in the order of the definition; labels that are not defined are ignored.
     private func labelValues(
-        of metric: Metric, from members: JSONMembers?, in bytes: UnsafeRawBufferPointer
+        of metric: Metric,
+        from members: JSONMembers?,
+        in bytes: UnsafeRawBufferPointer
     ) -> [String]? {
         if metric.labels.isEmpty { return [] }
         guard let members else { return nil }
@@ -138,7 +144,9 @@ final class CustomMetrics {
     }
 
     private static func family(
-        _ definition: CustomMetricDefinition, registry: MetricsRegistry, overflowed: @escaping (String) -> Void
+        _ definition: CustomMetricDefinition,
+        registry: MetricsRegistry,
+        overflowed: @escaping (String) -> Void
     ) -> Family {
         let name = definition.name
         let help = definition.help
@@ -146,7 +154,8 @@ final class CustomMetrics {
         switch definition.kind {
         case .counter:
             let family = registry.add(
-                MetricFamily(counter: name, help: help, labels: labels, overflowed: overflowed))
+                MetricFamily(counter: name, help: help, labels: labels, overflowed: overflowed)
+            )
             if labels.isEmpty { family.series([]).show() }
             return .counter(family)
         case .gauge:
@@ -156,7 +165,13 @@ final class CustomMetrics {
         case .histogram(let buckets):
             let family = registry.add(
                 MetricFamily(
-                    histogram: name, help: help, labels: labels, buckets: buckets, overflowed: overflowed))
+                    histogram: name,
+                    help: help,
+                    labels: labels,
+                    buckets: buckets,
+                    overflowed: overflowed
+                )
+            )
             if labels.isEmpty { family.series([]).show() }
             return .histogram(family)
         }

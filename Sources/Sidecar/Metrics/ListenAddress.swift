@@ -21,7 +21,9 @@ struct ListenAddress: Equatable, Sendable {
         } else if host.utf8.contains(UInt8(ascii: ":")) {
             return nil  // An IPv6 address without brackets: which colon starts the port is a guess.
         }
-        let isPlain = host.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "[") && $0 != UInt8(ascii: "]") }
+        let isPlain = host.utf8.allSatisfy {
+            $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "[") && $0 != UInt8(ascii: "]")
+        }
         guard isPlain else { return nil }
         self.host = String(host)
         self.port = Int(port)

@@ -37,7 +37,10 @@ final class MetricsConnection: StreamSocket.Delegate {
 
     /// - Parameter changed: called when the state changed; must not own this object strongly.
     init(
-        loop: EventLoop, pool: SlabPool, descriptor: Int32, endpoints: MetricsEndpoints,
+        loop: EventLoop,
+        pool: SlabPool,
+        descriptor: Int32,
+        endpoints: MetricsEndpoints,
         changed: @escaping () -> Void
     ) throws(LoopError) {
         self.loop = loop
@@ -54,10 +57,13 @@ final class MetricsConnection: StreamSocket.Delegate {
         return false
     }
 
-    /// May be closed without anyone missing an answer.
+    /// May be closed without anyone missing an answer: between requests, or before the first byte of one.
     var isIdle: Bool {
-        if case .idle = self.state { return true }
-        return false
+        switch self.state {
+        case .idle: true
+        case .readingHead: self.input.unreadByteCount == 0
+        case .writing, .lingering, .closed: false
+        }
     }
 
     func close() {

@@ -42,7 +42,8 @@ final class MetricsServer {
     /// Listens. A failure is logged (`sidecar.md` section 3).
     func start(metrics: SidecarMetrics, isReady: @escaping () -> Bool) {
         self.start(
-            endpoints: MetricsEndpoints(render: { metrics.render($0) }, isReady: isReady, compress: Self.gzipped))
+            endpoints: MetricsEndpoints(render: { metrics.render($0) }, isReady: isReady, compress: Self.gzipped)
+        )
     }
 
     func start(endpoints: MetricsEndpoints) {
@@ -60,7 +61,8 @@ final class MetricsServer {
         } catch {
             self.logger.error(
                 "Metrics server cannot listen, continuing without",
-                metadata: ["address": "\(self.address.host):\(self.address.port)", "error": "\(error)"])
+                metadata: ["address": "\(self.address.host):\(self.address.port)", "error": "\(error)"]
+            )
         }
     }
 
@@ -106,7 +108,10 @@ final class MetricsServer {
     private func adopt(_ descriptor: Int32, _ endpoints: MetricsEndpoints) {
         do throws(LoopError) {
             let connection = try MetricsConnection(
-                loop: self.loop, pool: self.pool, descriptor: descriptor, endpoints: endpoints
+                loop: self.loop,
+                pool: self.pool,
+                descriptor: descriptor,
+                endpoints: endpoints
             ) { [unowned self] in self.tidy() }
             self.connections.append(connection)
             self.arm()

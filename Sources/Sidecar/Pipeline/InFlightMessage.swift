@@ -15,6 +15,8 @@ final class InFlightMessage {
     struct Retry: Equatable {
         var element: Int
         var due: MonotonicTime
+        /// Due as soon as the connection is back; the other reasons have to wait for their time.
+        var waitsForConnection: Bool
     }
 
     /// Position in the table; half of every publication's token.
@@ -38,7 +40,9 @@ final class InFlightMessage {
     var takenUpAt = MonotonicTime(nanoseconds: 0)
     var handedOverAt = MonotonicTime(nanoseconds: 0)
     var publishedAt = MonotonicTime(nanoseconds: 0)
-    var retry = PublicationRetry()
+    /// How often each refused publication was tried, by element: those of a fan-out do not use up one another's
+    /// attempts. Empty, so without memory of its own, as long as nothing is refused.
+    var attempts: [Int: PublicationRetry] = [:]
     var retries: [Retry] = []
     /// When a held-back message is released.
     var due = MonotonicTime.distantFuture
@@ -82,7 +86,7 @@ final class InFlightMessage {
         self.isTooLarge = false
         self.isLastBeforeCrash = false
         self.processedAs = nil
-        self.retry = PublicationRetry()
+        self.attempts.removeAll(keepingCapacity: true)
         self.retries.removeAll(keepingCapacity: true)
         self.due = .distantFuture
     }

@@ -205,11 +205,14 @@ extension Pipeline {
     private func refused(_ message: InFlightMessage, index: Int, _ failure: PublicationFailure) {
         let isWorthRetrying = self.mode == .running && message.state.mayRetryPublication
         switch isWorthRetrying || failure == .tooLarge
-            ? message.retry.refused(failure, now: self.clock.now) : self.lastResort(message, failure)
+            ? message.attempts[index, default: PublicationRetry()].refused(failure, now: self.clock.now)
+            : self.lastResort(message, failure)
         {
         case .retry(let delay):
             if message.retries.isEmpty, message.due == .distantFuture { self.timed.append(message) }
-            message.retries.append(.init(element: index, due: self.clock.now + delay))
+            message.retries.append(
+                .init(
+                    element: index, due: self.clock.now + delay, waitsForConnection: failure == .connectionLost))
         case .replaceByError:
             message.isTooLarge = true
             self.perform(message.state.publicationGivenUp(), for: message)
@@ -279,6 +282,7 @@ extension Pipeline {
         self.metrics.failed(RoutingDecision.FailureReason.routingError.rawValue).increment()
         self.log.warning("Message is too large for the broker", message, [:])
         message.processedAs = nil
+        message.attempts.removeAll(keepingCapacity: true)
         message.plan = .error(.text("failed to publish: message too large"), omitsPayload: omitsPayload)
         self.publish(message)
         return true
@@ -296,7 +300,7 @@ extension Pipeline {
     private func performRetries(of message: InFlightMessage, now: MonotonicTime) {
         guard self.transport.canPublish else {
             // The connection's return wakes them; until then only the patience is watched.
-            if message.retry.isOutOfPatience(now: now) {
+            if message.attempts.values.contains(where: { $0.isOutOfPatience(now: now) }) {
                 self.log.warning("Publication failed", message, ["reason": "connectionLost"])
                 message.retries.removeLast()
                 self.dropRetries(of: message)

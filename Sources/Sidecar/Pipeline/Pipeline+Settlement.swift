@@ -39,7 +39,7 @@ extension Pipeline {
         if self.limits.maxDeliveries > 0, attempt >= self.limits.maxDeliveries, self.deadLetterTarget != nil {
             message.plan = .deadLetter
             message.processedAs = nil
-            message.retry = PublicationRetry()
+            message.attempts.removeAll(keepingCapacity: true)
             self.publish(message)
             return
         }
@@ -99,7 +99,9 @@ extension Pipeline {
         // `takeUp` at the end of this turn continues. What waits for a lost connection need not wait any longer.
         guard self.transport.canPublish else { return }
         for message in self.timed {
-            for index in message.retries.indices { message.retries[index].due = self.clock.now }
+            for index in message.retries.indices where message.retries[index].waitsForConnection {
+                message.retries[index].due = self.clock.now
+            }
         }
     }
 

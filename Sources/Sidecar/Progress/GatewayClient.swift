@@ -33,7 +33,9 @@ final class GatewayClient {
 
     /// Sends a request; only with capacity. `done` is called once, never inside this call.
     func send(
-        _ request: [UInt8], priority: Priority, limit: Duration = GatewayClient.requestLimit,
+        _ request: [UInt8],
+        priority: Priority,
+        limit: Duration = GatewayClient.requestLimit,
         done: @escaping (GatewayOutcome) -> Void
     ) {
         precondition(self.hasCapacity(for: priority), "requests are sent when there is a connection for them")
@@ -61,7 +63,9 @@ final class GatewayClient {
     }
 
     private func send(
-        _ request: [UInt8], limit: Duration, isRetry: Bool = false,
+        _ request: [UInt8],
+        limit: Duration,
+        isRetry: Bool = false,
         ended: @escaping (GatewayConnection.Ending) -> Void
     ) {
         if !isRetry, let idle = self.connections.last(where: \.isIdle) {
@@ -89,7 +93,9 @@ final class GatewayClient {
     }
 
     private func finish(
-        _ ending: GatewayConnection.Ending, _ priority: Priority, _ done: (GatewayOutcome) -> Void
+        _ ending: GatewayConnection.Ending,
+        _ priority: Priority,
+        _ done: (GatewayOutcome) -> Void
     ) {
         self.connections.removeAll(where: \.isClosed)
         self.busyCount -= 1
@@ -104,7 +110,9 @@ final class GatewayClient {
 
 /// Builds the requests the gateway gets.
 extension GatewayURL {
-    private var commonFields: String { "Host: \(self.hostHeader)\r\nUser-Agent: asya-sidecar/\(BuildVersion.current)\r\n" }
+    private var commonFields: String {
+        "Host: \(self.hostHeader)\r\nUser-Agent: asya-sidecar/\(BuildVersion.current)\r\n"
+    }
 
     func get(_ path: String) -> [UInt8] {
         Array("GET \(path) HTTP/1.1\r\n\(self.commonFields)Accept: */*\r\n\r\n".utf8)

@@ -1,6 +1,6 @@
-/// Whether waiting for the gateway makes sense (`sidecar.md` 9.2, 14.11). The wait before a terminal envelope is there to
-/// keep reports in order; with a gateway that fails or hangs it would only slow the messages down, and the gateway
-/// ignores late progress anyway. A pure value.
+/// Whether waiting for the gateway makes sense (`sidecar.md` 9.2, 14.11). The wait before a terminal envelope keeps
+/// reports in order; with a gateway that fails or hangs it would only slow the messages down, and the gateway ignores
+/// late progress anyway. A pure value.
 struct GatewayHealth: Equatable {
     /// Failures in a row after which nobody waits any more; one envelope that is unknown fails this often at once.
     static let failureLimit = 5

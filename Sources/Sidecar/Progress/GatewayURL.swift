@@ -86,7 +86,8 @@ struct GatewayURL: Equatable, Sendable {
     }
 
     private static func hostAndPort(
-        _ authority: Substring, defaultPort: Int
+        _ authority: Substring,
+        defaultPort: Int
     ) throws(GatewayURLError) -> (String, Int) {
         var host = authority
         var portText: Substring?

@@ -58,8 +58,10 @@ extension ProgressReporter {
             self.count(kind: "child", result: isAccepted ? "accepted" : "failed")
             if !isAccepted {
                 self.limiter.log(
-                    .warning, "Fan-out child not registered at the gateway",
-                    metadata: ["id": "\(child.id.prefix(200))", "error": "\(outcome.text)"])
+                    .warning,
+                    "Fan-out child not registered at the gateway",
+                    metadata: ["id": "\(child.id.prefix(200))", "error": "\(outcome.text)"]
+                )
             }
         }
     }
@@ -74,8 +76,10 @@ extension ProgressReporter {
         for batch in over {
             if !batch.isComplete {
                 self.limiter.log(
-                    .warning, "Fan-out children not registered in time",
-                    metadata: ["missing": "\(batch.missingCount)"])
+                    .warning,
+                    "Fan-out children not registered in time",
+                    metadata: ["missing": "\(batch.missingCount)"]
+                )
             }
             batch.end()
         }

@@ -88,13 +88,17 @@ extension ProgressReporter {
         case .rejected:
             self.count(kind: "final", result: "rejected")
             self.limiter.log(
-                .error, "Final status rejected by the gateway",
-                metadata: ["id": "\(final.id.prefix(200))", "error": "\(reason)"])
+                .error,
+                "Final status rejected by the gateway",
+                metadata: ["id": "\(final.id.prefix(200))", "error": "\(reason)"]
+            )
         case .unreachable:
             self.count(kind: "final", result: "failed")
             self.limiter.log(
-                .warning, "Final status could not be delivered",
-                metadata: ["id": "\(final.id.prefix(200))", "error": "\(reason)"])
+                .warning,
+                "Final status could not be delivered",
+                metadata: ["id": "\(final.id.prefix(200))", "error": "\(reason)"]
+            )
         }
         final.end(outcome)
     }

@@ -70,7 +70,10 @@ final class ProgressReporter: GatewayReporting {
     // MARK: GatewayReporting
 
     func reportProgress(
-        _ stage: ProgressStage, id: String, actorsJSON: UnsafeRawBufferPointer, currentIndex: Int
+        _ stage: ProgressStage,
+        id: String,
+        actorsJSON: UnsafeRawBufferPointer,
+        currentIndex: Int
     ) {
         guard !self.isAbandoned else { return }
         let admission = self.queue.append(stage, id: id, actorsJSON: actorsJSON, currentIndex: currentIndex)
@@ -193,8 +196,10 @@ final class ProgressReporter: GatewayReporting {
             }
             self.metrics.gatewayReports(kind: "progress", result: "failed").increment()
             self.limiter.log(
-                .warning, "Progress report not accepted by the gateway, given up",
-                metadata: ["id": "\(report.id.prefix(200))", "error": "\(outcome.text)"])
+                .warning,
+                "Progress report not accepted by the gateway, given up",
+                metadata: ["id": "\(report.id.prefix(200))", "error": "\(outcome.text)"]
+            )
         }
         self.underWay.remove(at: index)
         self.queue.finished(id: report.id)

@@ -85,7 +85,10 @@ struct ReportQueue {
 
     /// Adds a report; when the queue is full the oldest one that is not a completion makes room.
     mutating func append(
-        _ stage: ProgressStage, id: String, actorsJSON: UnsafeRawBufferPointer, currentIndex: Int
+        _ stage: ProgressStage,
+        id: String,
+        actorsJSON: UnsafeRawBufferPointer,
+        currentIndex: Int
     ) -> Admission {
         let cost = Self.cost(id: id, actorsByteCount: actorsJSON.count)
         let isCompletion = if case .completed = stage { true } else { false }

@@ -21,6 +21,7 @@ final class RuntimeConnection: StreamSocket.Delegate {
     private var input: ReadBuffer
     private var output: OutputQueue
     private var conversation = RuntimeConversation()
+    private var isWritingBroken = false
 
     init(loop: EventLoop, pool: SlabPool, path: String, owner: any Owner) {
         self.owner = owner
@@ -48,13 +49,23 @@ final class RuntimeConnection: StreamSocket.Delegate {
     }
 
     func flush() {
-        guard let socket = self.socket, !self.output.isEmpty, socket.isOpen else { return }
+        guard let socket = self.socket, !self.output.isEmpty, socket.isOpen, !self.isWritingBroken else { return }
         do throws(StreamError) {
             // Not everything written: `streamWritable` continues.
             _ = try self.output.flush(to: socket)
         } catch {
-            self.end(.writeFailed(reason: error.reason))
+            self.writingFailed(socket, reason: error.reason)
         }
+    }
+
+    /// The runtime does not read any more, but replies it has sent may still lie in the socket. Only then it is known
+    /// whether the oldest request failed while it was written or while its reply was awaited.
+    private func writingFailed(_ socket: StreamSocket, reason: String) {
+        self.isWritingBroken = true
+        var hasMore = true
+        while hasMore, self.owner != nil { hasMore = self.readOnce(socket) }
+        let isWritten = self.conversation.oldestIsWritten(unwrittenByteCount: self.output.byteCount)
+        self.end(isWritten ? .readFailed(reason: reason) : .writeFailed(reason: reason))
     }
 
     /// Ends the connection; the owner hears nothing more.
@@ -86,25 +97,36 @@ final class RuntimeConnection: StreamSocket.Delegate {
 
     func streamReadable(_ socket: StreamSocket) {
         for _ in 0..<Self.readsPerWakeUp {
-            var expected = 0
-            if case .incomplete(let frameByteCount) = self.conversation.examine(self.input.unread) {
-                expected = frameByteCount
-            }
-            switch socket.read(into: self.input.space(expecting: expected)) {
-            case .bytes(let count, let more):
-                self.input.filled(count)
-                self.deliverReplies()
-                guard more, self.owner != nil else { return }
-            case .wouldBlock:
-                return
-            case .endOfStream:
-                self.end(.readFailed(reason: self.input.unreadByteCount == 0 ? "EOF" : "unexpected EOF"))
-                return
-            case .failed(let error):
-                self.end(.readFailed(reason: error.reason))
-                return
-            }
+            guard self.readOnce(socket) else { return }
         }
+    }
+
+    /// Returns whether another read may bring more at once.
+    private func readOnce(_ socket: StreamSocket) -> Bool {
+        var expected = 0
+        if case .incomplete(let frameByteCount) = self.conversation.examine(self.input.unread) {
+            expected = frameByteCount
+        }
+        switch socket.read(into: self.input.space(expecting: expected)) {
+        case .bytes(let count, let more):
+            self.input.filled(count)
+            self.deliverReplies()
+            return more && self.owner != nil
+        case .wouldBlock:
+            return false
+        case .endOfStream:
+            self.endOfReplies(reason: self.input.unreadByteCount == 0 ? "EOF" : "unexpected EOF")
+            return false
+        case .failed(let error):
+            self.endOfReplies(reason: error.reason)
+            return false
+        }
+    }
+
+    private func endOfReplies(reason: String) {
+        // A failed write knows the better reason.
+        guard !self.isWritingBroken else { return }
+        self.end(.readFailed(reason: reason))
     }
 
     private func deliverReplies() {

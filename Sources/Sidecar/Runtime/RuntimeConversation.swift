@@ -50,6 +50,13 @@ struct RuntimeConversation {
         self.requestStarts.removeFirst()
     }
 
+    /// Whether the oldest outstanding request has left completely: what breaks afterwards concerns its reply.
+    func oldestIsWritten(unwrittenByteCount: Int) -> Bool {
+        guard !self.requestStarts.isEmpty else { return false }
+        let end = self.requestStarts.count > 1 ? self.requestStarts[1] : self.queuedByteCount
+        return self.queuedByteCount - UInt64(unwrittenByteCount) >= end
+    }
+
     /// Whether the oldest outstanding request may have reached the handler.
     ///
     /// - Parameter unwrittenByteCount: bytes still in the output.

@@ -2,7 +2,7 @@
 
 Tests marked `concurrent` spend their time waiting (back-off, reconnection, time-outs). The first of a file that
 is due starts all selected ones of that file on threads, each in a world of its own; each test then reports its
-own outcome. Such a test takes the fixture `world` and parameters, nothing else.
+own outcome. Such a test takes the fixture `world` or `spare_world` and parameters, nothing else.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -21,28 +21,29 @@ class ConcurrentTests:
         self._descriptions = {}
         self._pools = []
 
-    def result(self, item, broker):
-        """Outcome of one test; starts all of its file when it is the first."""
+    def result(self, item, broker_of):
+        """Outcome of one test; starts all of its file when it is the first. `broker_of(fixture)` is its broker."""
         if item.nodeid not in self._outcomes:
-            self._start_file(item, broker)
+            self._start_file(item, broker_of)
         return self._outcomes[item.nodeid].result()
 
     def description(self, item):
         """Logs of the test's world, when it failed."""
         return self._descriptions.get(item.nodeid)
 
-    def _start_file(self, first, broker):
+    def _start_file(self, first, broker_of):
         pool = ThreadPoolExecutor(max_workers=WORKERS)
         self._pools.append(pool)
         for item in first.session.items:
             if item.fspath == first.fspath and item.get_closest_marker("concurrent"):
-                self._outcomes[item.nodeid] = pool.submit(self._run, item, broker)
+                fixture = "spare_world" if "spare_world" in item.fixturenames else "world"
+                self._outcomes[item.nodeid] = pool.submit(self._run, item, fixture, broker_of(fixture))
 
-    def _run(self, item, broker):
+    def _run(self, item, fixture, broker):
         parameters = dict(item.callspec.params) if hasattr(item, "callspec") else {}
         world = World(broker)
         try:
-            return item.obj(world=world, **parameters)
+            return item.obj(**{fixture: world}, **parameters)
         except BaseException:
             self._descriptions[item.nodeid] = world.describe()
             raise

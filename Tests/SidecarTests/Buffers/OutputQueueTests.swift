@@ -68,7 +68,9 @@ struct OutputQueueTests {
         case 1: queue.append(pool.slice(copying: bytes))
         case 2:
             queue.append(count: bytes.count) { start in
-                bytes.withUnsafeBytes { if let base = $0.baseAddress { start.copyMemory(from: base, byteCount: $0.count) } }
+                bytes.withUnsafeBytes {
+                    if let base = $0.baseAddress { start.copyMemory(from: base, byteCount: $0.count) }
+                }
             }
         case 3:
             queue.append(bytes[0])

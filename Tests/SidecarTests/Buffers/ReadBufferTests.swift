@@ -46,8 +46,10 @@ struct ReadBufferTests {
         for (slice, range) in slices { #expect(isSame(slice.bytes, range)) }
     }
 
-    @Test("the space always holds a read, and reaches to the end of the frame that is expected",
-        arguments: [0, 1, 4096, 65_536, 65_537, 1_000_000])
+    @Test(
+        "the space always holds a read, and reaches to the end of the frame that is expected",
+        arguments: [0, 1, 4096, 65_536, 65_537, 1_000_000]
+    )
     func spaceForFrame(expected: Int) {
         let pool = SlabPool()
         var buffer = ReadBuffer(pool: pool)

@@ -20,9 +20,13 @@ struct SlabPoolTests {
         #expect(pool.slab().base == base)
     }
 
-    @Test("gives at least what is asked for, and not much more", arguments: [
-        0, 1, 65_535, 65_536, 65_537, 98_304, 98_305, 131_072, 200_000, 1 << 20, (1 << 20) + 1, 12_582_912, 50_000_000,
-    ])
+    @Test(
+        "gives at least what is asked for, and not much more",
+        arguments: [
+            0, 1, 65_535, 65_536, 65_537, 98_304, 98_305, 131_072, 200_000, 1 << 20, (1 << 20) + 1, 12_582_912,
+            50_000_000,
+        ]
+    )
     func sizes(byteCount: Int) {
         let pool = SlabPool()
         let slab = pool.slab(atLeast: byteCount)

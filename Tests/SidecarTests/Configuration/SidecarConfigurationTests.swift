@@ -27,13 +27,25 @@ import Testing
         #expect(
             configuration.rabbitMQSettings
                 == .init(
-                    url: nil, host: "localhost", port: 5672, username: "guest", password: "guest", exchange: "asya",
-                    prefetch: nil))
+                    url: nil,
+                    host: "localhost",
+                    port: 5672,
+                    username: "guest",
+                    password: "guest",
+                    exchange: "asya",
+                    prefetch: nil
+                )
+        )
         #expect(
             configuration.sqsSettings
                 == .init(
-                    endpoint: nil, region: "us-east-1", visibilityTimeoutSeconds: 600, waitTimeSeconds: 20,
-                    maxMessages: nil))
+                    endpoint: nil,
+                    region: "us-east-1",
+                    visibilityTimeoutSeconds: 600,
+                    waitTimeSeconds: 20,
+                    maxMessages: nil
+                )
+        )
         #expect(configuration.queueRetryMaxAttempts == 10)
         #expect(configuration.queueRetryBackoff == .seconds(1))
         #expect(configuration.maxDeliveries == 0)
@@ -58,7 +70,8 @@ import Testing
             (["ASYA_GATEWAY_URL": "gateway:80"], "ASYA_GATEWAY_URL must start with http:// or https://"),
             (["ASYA_CUSTOM_METRICS": "[{"], "ASYA_CUSTOM_METRICS is not valid JSON: unexpected end at offset 2"),
             (["ASYA_CUSTOM_METRICS": "{}"], "ASYA_CUSTOM_METRICS is not a JSON array"),
-        ] as [([String: String], String)])
+        ] as [([String: String], String)]
+    )
     func errors(variables: [String: String], text: String) {
         do {
             _ = try self.read(variables)
@@ -76,7 +89,8 @@ import Testing
             ["ASYA_SQS_VISIBILITY_TIMEOUT": "99999"], ["ASYA_QUEUE_RETRY_MAX_ATTEMPTS": "0"],
             ["ASYA_METRICS_ADDR": "8080"], ["ASYA_METRICS_NAMESPACE": "my-ns"], ["ASYA_IS_END_ACTOR": "maybe"],
             ["ASYA_QUEUE_RETRY_BACKOFF": "0s"], ["ASYA_CUSTOM_METRICS": #"[{"name":"a","type":"summary"}]"#],
-        ])
+        ]
+    )
     func warnings(variables: [String: String]) throws {
         let configuration = try self.read(variables)
         #expect(configuration.warnings.count == 1)
@@ -95,7 +109,8 @@ import Testing
         arguments: [
             ("300s", "", 600), ("300s", "0", 600), ("400ms", "0", 300), ("500ms", "0", 1), ("1500ms", "", 3),
             ("20h", "", 43_200), ("1s", "45", 45), ("2562047h", "", 43_200),
-        ])
+        ]
+    )
     func visibility(timeout: String, configured: String, seconds: Int) throws {
         let configuration = try self.read([
             "ASYA_RUNTIME_TIMEOUT": timeout, "ASYA_SQS_VISIBILITY_TIMEOUT": configured, "ASYA_TRANSPORT": "sqs",
@@ -113,7 +128,8 @@ import Testing
     @Test("secrets never appear in warnings")
     func secrets() throws {
         let configuration = try self.read([
-            "ASYA_RABBITMQ_PASSWORD": "hunter2", "ASYA_RABBITMQ_URL": "amqp://u:hunter2@h", "ASYA_RABBITMQ_PORT": "hunter2",
+            "ASYA_RABBITMQ_PASSWORD": "hunter2", "ASYA_RABBITMQ_URL": "amqp://u:hunter2@h",
+            "ASYA_RABBITMQ_PORT": "hunter2",
         ])
         #expect(configuration.warnings.allSatisfy { !$0.contains("hunter2") })
         #expect(configuration.rabbitMQSettings.password == "hunter2")
@@ -131,17 +147,22 @@ import Testing
         "listening addresses",
         arguments: [
             (":8080", ListenAddress(host: "", port: 8080)), ("127.0.0.1:0", ListenAddress(host: "127.0.0.1", port: 0)),
-            ("[::1]:9", ListenAddress(host: "::1", port: 9)), ("localhost:80", ListenAddress(host: "localhost", port: 80)),
-            ("8080", nil), ("", nil), (":", nil), (":x", nil), (":65536", nil), (":-1", nil), (":+1", nil), ("::1:9", nil),
+            ("[::1]:9", ListenAddress(host: "::1", port: 9)),
+            ("localhost:80", ListenAddress(host: "localhost", port: 80)),
+            ("8080", nil), ("", nil), (":", nil), (":x", nil), (":65536", nil), (":-1", nil), (":+1", nil),
+            ("::1:9", nil),
             ("[::1]", nil), ("[]:9", nil), ("a b:9", nil),
-        ] as [(String, ListenAddress?)])
+        ] as [(String, ListenAddress?)]
+    )
     func addresses(text: String, address: ListenAddress?) {
         #expect(ListenAddress(parsing: text) == address)
     }
 }
 
 @Suite struct CustomMetricDefinitionTests {
-    private func parse(_ text: String, reserved: [String] = []) throws -> (definitions: [CustomMetricDefinition], warnings: [String]) {
+    private func parse(_ text: String, reserved: [String] = []) throws -> (
+        definitions: [CustomMetricDefinition], warnings: [String]
+    ) {
         var warnings: [String] = []
         let definitions = try CustomMetricDefinition.parse(text, reserved: reserved, warnings: &warnings)
         return (definitions, warnings)
@@ -150,15 +171,20 @@ import Testing
     @Test("definitions are read, with defaults")
     func read() throws {
         let result = try self.parse(
-            #"[{"name":"a","type":"HISTOGRAM"},{"name":"b.c","type":"gauge","help":"B","labels":["x"],"more":1}]"#)
+            #"[{"name":"a","type":"HISTOGRAM"},{"name":"b.c","type":"gauge","help":"B","labels":["x"],"more":1}]"#
+        )
         #expect(
             result.definitions == [
                 CustomMetricDefinition(
-                    configuredName: "a", name: "a",
-                    kind: .histogram(buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]), help: "",
-                    labels: []),
+                    configuredName: "a",
+                    name: "a",
+                    kind: .histogram(buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]),
+                    help: "",
+                    labels: []
+                ),
                 CustomMetricDefinition(configuredName: "b.c", name: "b_c", kind: .gauge, help: "B", labels: ["x"]),
-            ])
+            ]
+        )
         #expect(try self.parse("null").definitions.isEmpty)
         #expect(try self.parse("[]").definitions.isEmpty)
     }
@@ -170,11 +196,14 @@ import Testing
             #"[{"name":"a","type":"counter"},{"name":"a","type":"gauge"}]"#,
             #"[{"name":"a-b","type":"counter"},{"name":"a.b","type":"gauge"}]"#,
             #"[{"name":"h","type":"histogram"},{"name":"h_count","type":"gauge"}]"#,
-            #"[{"name":"h","type":"histogram","buckets":[2,1]}]"#, #"[{"name":"h","type":"histogram","buckets":["1"]}]"#,
+            #"[{"name":"h","type":"histogram","buckets":[2,1]}]"#,
+            #"[{"name":"h","type":"histogram","buckets":["1"]}]"#,
             #"[{"name":"a","type":"counter","labels":["x","x"]}]"#, #"[{"name":"a","type":"counter","labels":["1x"]}]"#,
             #"[{"name":"a","type":"counter","labels":["__x"]}]"#, #"[{"name":"a","type":"counter","labels":["le"]}]"#,
-            #"[{"name":"a","type":"counter","labels":"x"}]"#, #"[{"name":"asya_actor_active_messages","type":"gauge"}]"#,
-        ])
+            #"[{"name":"a","type":"counter","labels":"x"}]"#,
+            #"[{"name":"asya_actor_active_messages","type":"gauge"}]"#,
+        ]
+    )
     func mistakes(text: String) {
         #expect(throws: ConfigurationError.self) {
             try self.parse(text, reserved: ["asya_actor_active_messages"])
@@ -190,7 +219,8 @@ import Testing
 
     @Test(
         "names are sanitised",
-        arguments: [("a-b.c", "a_b_c"), ("9a", "_9a"), ("a:b", "a:b"), ("ä", "_"), ("A1", "A1"), ("-1", "_1")])
+        arguments: [("a-b.c", "a_b_c"), ("9a", "_9a"), ("a:b", "a:b"), ("ä", "_"), ("A1", "A1"), ("-1", "_1")]
+    )
     func sanitised(name: String, result: String) {
         #expect(CustomMetricDefinition.sanitised(name) == result)
     }
@@ -202,7 +232,8 @@ import Testing
                 try SidecarConfiguration(
                     EnvironmentReader([
                         "ASYA_ACTOR_NAME": "a", "ASYA_CUSTOM_METRICS": #"[{"name":"\#(name)","type":"gauge"}]"#,
-                    ]))
+                    ])
+                )
             }
         }
     }

@@ -22,7 +22,9 @@ final class LoopDriver {
 
     /// Runs the loop until `condition` holds. Records an issue when that does not happen within the limit.
     func run(
-        _ expectation: Comment, limit: Duration = LoopDriver.limit, sourceLocation: SourceLocation = #_sourceLocation,
+        _ expectation: Comment,
+        limit: Duration = LoopDriver.limit,
+        sourceLocation: SourceLocation = #_sourceLocation,
         until condition: @escaping () -> Bool
     ) throws {
         let begin = self.loop.now

@@ -11,6 +11,7 @@ final class SocketRecorder: StreamSocket.Delegate {
     private(set) var hasEnded = false
     private(set) var writableCount = 0
     var wasWritable: () -> Void = {}
+    var ended: () -> Void = {}
     var readByteCount = 65_536
 
     func streamConnected(_ socket: StreamSocket) { self.isConnected = true }
@@ -32,6 +33,7 @@ final class SocketRecorder: StreamSocket.Delegate {
             case .endOfStream:
                 self.hasEnded = true
                 socket.close()
+                self.ended()
                 return
             case .failed:
                 socket.close()
@@ -43,7 +45,9 @@ final class SocketRecorder: StreamSocket.Delegate {
 
 @Suite("StreamSocket")
 struct StreamSocketTests {
-    private static func write(_ bytes: [UInt8], to socket: StreamSocket) -> Result<StreamSocket.WriteOutcome, StreamError> {
+    private static func write(_ bytes: [UInt8], to socket: StreamSocket) -> Result<
+        StreamSocket.WriteOutcome, StreamError
+    > {
         var bytes = bytes
         return bytes.withUnsafeMutableBytes { buffer in
             var vector = iovec(iov_base: buffer.baseAddress, iov_len: buffer.count)
@@ -51,8 +55,10 @@ struct StreamSocketTests {
         }
     }
 
-    @Test("connects over TCP by address and by name, carries bytes both ways and sees the end",
-        arguments: ["127.0.0.1", "localhost"])
+    @Test(
+        "connects over TCP by address and by name, carries bytes both ways and sees the end",
+        arguments: ["127.0.0.1", "localhost"]
+    )
     func tcp(host: String) throws {
         let driver = try LoopDriver()
         let listener = try TCPListener()
@@ -162,6 +168,23 @@ struct StreamSocketTests {
         }
     }
 
+    @Test("a new connection can be made inside the event that ended another, though it gets the same descriptor")
+    func reconnectInsideEvent() throws {
+        let driver = try LoopDriver()
+        let peer = try UnixPeer()
+        try peer.listen()
+        let (first, second) = (SocketRecorder(), SocketRecorder())
+        let socket = StreamSocket(loop: driver.loop, delegate: first)
+        let again = StreamSocket(loop: driver.loop, delegate: second)
+        first.ended = { again.connect(unixPath: peer.socketPath, timeout: .seconds(10)) }
+        socket.connect(unixPath: peer.socketPath, timeout: .seconds(10))
+        try driver.run("it connects") { first.isConnected }
+        peer.accept()
+        peer.close(0)
+        try driver.run("the second one is answered") { second.isConnected || !second.failures.isEmpty }
+        #expect(second.isConnected && second.failures.isEmpty)
+    }
+
     @Test("reading can be turned off and on again; nothing is lost")
     func readingOff() throws {
         let driver = try LoopDriver()
@@ -240,8 +263,10 @@ final class TCPListener {
         withUnsafePointer(to: address) { pointer in
             // Under way, or already waiting to be accepted: both fill the queue.
             _ = connect(
-                descriptor, UnsafeRawPointer(pointer).assumingMemoryBound(to: sockaddr.self),
-                socklen_t(MemoryLayout<sockaddr_in>.size))
+                descriptor,
+                UnsafeRawPointer(pointer).assumingMemoryBound(to: sockaddr.self),
+                socklen_t(MemoryLayout<sockaddr_in>.size)
+            )
         }
         return descriptor
     }

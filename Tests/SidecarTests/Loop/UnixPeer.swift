@@ -56,8 +56,10 @@ final class UnixPeer {
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: self.socketPath.utf8) }
         let result = withUnsafePointer(to: address) { pointer in
             bind(
-                self.listener, UnsafeRawPointer(pointer).assumingMemoryBound(to: sockaddr.self),
-                socklen_t(MemoryLayout<sockaddr_un>.size))
+                self.listener,
+                UnsafeRawPointer(pointer).assumingMemoryBound(to: sockaddr.self),
+                socklen_t(MemoryLayout<sockaddr_un>.size)
+            )
         }
         guard result == 0, Glibc.listen(self.listener, 8) == 0 else {
             throw PeerError(operation: "listen", code: errno)

@@ -62,7 +62,8 @@ import Testing
     private func registry() -> MetricsRegistry {
         let registry = MetricsRegistry()
         let counter = registry.add(
-            MetricFamily(counter: "b_total", help: "Help with \\ and \"quotes\"\nand a line", labels: ["z", "a"]))
+            MetricFamily(counter: "b_total", help: "Help with \\ and \"quotes\"\nand a line", labels: ["z", "a"])
+        )
         counter.series(["2", "x"]).increment()
         counter.series(["1", "y"]).add(1e6)
         counter.series(["1", "x\"\\\n"]).add(0.5)
@@ -70,7 +71,8 @@ import Testing
         registry.add(MetricFamily(counter: "plain", help: "", labels: [])).series([]).show()
         registry.add(MetricFamily(gauge: "a_gauge", help: "A gauge", labels: [])).series([]).set(-2)
         let histogram = registry.add(
-            MetricFamily(histogram: "h_seconds", help: "Times", labels: ["q"], buckets: [0.005, 1, 1e6]))
+            MetricFamily(histogram: "h_seconds", help: "Times", labels: ["q"], buckets: [0.005, 1, 1e6])
+        )
         histogram.series(["a"]).observe(0.5)
         histogram.series(["a"]).observe(3)
         _ = registry.add(MetricFamily(counter: "unused_total", help: "Never", labels: ["q"]))
@@ -102,7 +104,8 @@ import Testing
                 # TYPE plain counter
                 plain 0
 
-                """)
+                """
+        )
     }
 
     @Test("the OpenMetrics page is what the Go client writes")
@@ -131,6 +134,7 @@ import Testing
                 plain 0.0
                 # EOF
 
-                """)
+                """
+        )
     }
 }

@@ -13,12 +13,18 @@ import Testing
         init() throws {
             self.driver = try TestLoop()
             self.server = MetricsServer(
-                loop: self.driver.loop, pool: SlabPool(), address: ListenAddress(host: "127.0.0.1", port: 0),
-                logger: silentLogger())
+                loop: self.driver.loop,
+                pool: SlabPool(),
+                address: ListenAddress(host: "127.0.0.1", port: 0),
+                logger: silentLogger()
+            )
             self.server.start(
                 endpoints: MetricsEndpoints(
-                    render: { [unowned self] _ in self.page }, isReady: { [unowned self] in self.isReady },
-                    compress: { _ in Array("packed".utf8) }))
+                    render: { [unowned self] _ in self.page },
+                    isReady: { [unowned self] in self.isReady },
+                    compress: { _ in Array("packed".utf8) }
+                )
+            )
         }
 
         func client() throws -> TestClient {
@@ -61,8 +67,10 @@ import Testing
         let client = try scene.client()
         let answer = try scene.exchange(
             client,
-            "GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: application/openmetrics-text;version=1.0.0\r\nAccept-Encoding: gzip\r\n\r\n",
-            until: "packed")
+            "GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: application/openmetrics-text;version=1.0.0\r\n"
+                + "Accept-Encoding: gzip\r\n\r\n",
+            until: "packed"
+        )
         #expect(answer.contains("\r\nContent-Encoding: gzip\r\n"))
         #expect(answer.contains("Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"))
     }
@@ -70,14 +78,14 @@ import Testing
     @Test("a request split at every byte gets the same answer")
     func split() throws {
         let scene = try Scene()
-        let request = "GET /health HTTP/1.1\r\nHost: a\r\nAccept: text/plain\r\n\r\n"
-        for index in 1..<request.utf8.count {
+        let request = Array("GET /health HTTP/1.1\r\nHost: a\r\nAccept: text/plain\r\n\r\n".utf8)
+        for index in 1..<request.count {
             let client = try scene.client()
-            client.send(String(request.prefix(index)))
+            client.send(Array(request[..<index]))
             #expect(try scene.driver.run { client.isConnected })
             try scene.driver.run(for: .milliseconds(1))
             #expect(client.text == "")
-            client.send(String(request.dropFirst(index)))
+            client.send(Array(request[index...]))
             #expect(try scene.driver.run { client.text.hasSuffix("\r\n\r\nOK") })
             client.close()
         }
@@ -101,11 +109,13 @@ import Testing
     @Test(
         "bad requests get their status and the end of the connection",
         arguments: [
-            ("nonsense\r\n\r\n", "400"), ("GET / HTTP/1.1\r\n\r\n", "400"), ("GET / HTTP/3.0\r\nHost: a\r\n\r\n", "505"),
+            ("nonsense\r\n\r\n", "400"), ("GET / HTTP/1.1\r\n\r\n", "400"),
+            ("GET / HTTP/3.0\r\nHost: a\r\n\r\n", "505"),
             ("GET / HTTP/1.1\r\nHost: a\r\nX: " + String(repeating: "x", count: 9000) + "\r\n\r\n", "431"),
             (String(repeating: "x", count: 100_000), "431"),
             ("POST /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", "405"),
-        ])
+        ]
+    )
     func bad(request: String, status: String) throws {
         let scene = try Scene()
         let client = try scene.client()
@@ -158,8 +168,11 @@ import Testing
     func occupied() throws {
         let scene = try Scene()
         let other = MetricsServer(
-            loop: scene.driver.loop, pool: SlabPool(),
-            address: ListenAddress(host: "127.0.0.1", port: try #require(scene.server.port)), logger: silentLogger())
+            loop: scene.driver.loop,
+            pool: SlabPool(),
+            address: ListenAddress(host: "127.0.0.1", port: try #require(scene.server.port)),
+            logger: silentLogger()
+        )
         other.start(endpoints: MetricsEndpoints(render: { _ in [] }, isReady: { true }, compress: { _ in nil }))
         #expect(other.port == nil)
         other.close()

@@ -9,7 +9,13 @@ func silentLogger() -> Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHand
 
 @Suite struct SidecarMetricsTests {
     private func metrics(_ custom: [CustomMetricDefinition] = []) -> SidecarMetrics {
-        SidecarMetrics(namespace: "asya_actor", queue: "a", transport: "rabbitmq", custom: custom, logger: silentLogger())
+        SidecarMetrics(
+            namespace: "asya_actor",
+            queue: "a",
+            transport: "rabbitmq",
+            custom: custom,
+            logger: silentLogger()
+        )
     }
 
     private func page(_ metrics: SidecarMetrics) -> String {
@@ -24,7 +30,8 @@ func silentLogger() -> Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHand
                 "asya_actor_active_messages 0", "asya_actor_build_info{version=\"0.1.0\"} 1",
                 "asya_actor_gateway_reports_dropped_total 0", "asya_actor_in_flight_window 0",
                 "asya_actor_transport_connected 0", "asya_actor_transport_reconnects_total 0",
-            ])
+            ]
+        )
     }
 
     @Test("every metric of the specification has its labels")
@@ -101,7 +108,12 @@ func silentLogger() -> Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHand
         var warnings: [String] = []
         let definitions = try CustomMetricDefinition.parse(json, reserved: [], warnings: &warnings)
         return SidecarMetrics(
-            namespace: "n", queue: "a", transport: "rabbitmq", custom: definitions, logger: silentLogger())
+            namespace: "n",
+            queue: "a",
+            transport: "rabbitmq",
+            custom: definitions,
+            logger: silentLogger()
+        )
     }
 
     private static let definitions = """
@@ -127,13 +139,17 @@ func silentLogger() -> Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHand
     @Test("counters add, gauges set, histograms observe")
     func record() throws {
         let metrics = try self.metrics(Self.definitions)
-        _ = try self.apply(metrics, #"[{"name":"images","value":2,"labels":{"model":"m"}},{"name":"temp-c","value":5}]"#)
+        _ = try self.apply(
+            metrics,
+            #"[{"name":"images","value":2,"labels":{"model":"m"}},{"name":"temp-c","value":5}]"#
+        )
         let page = try self.apply(
             metrics,
             """
             [{"name":"images","value":0.5,"labels":{"model":"m","extra":"x"}},{"name":"temp_c","value":-1.5},
              {"name":"size","value":3,"labels":{"a":"1","b":true}}]
-            """)
+            """
+        )
         #expect(page.contains("\nimages{model=\"m\"} 2.5\n"))
         #expect(page.contains("\ntemp_c -1.5\n"))
         #expect(page.contains("\nsize_bucket{a=\"1\",b=\"true\",le=\"10\"} 1\n"))
@@ -148,7 +164,8 @@ func silentLogger() -> Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHand
             #"[{"name":"images","value":1e999,"labels":{"model":"m"}}]"#,
             #"[{"name":"images","value":1,"labels":{"model":null}}]"#,
             #"[{"name":"images","value":1,"labels":{"model":[]}}]"#, #"[{"value":1}]"#,
-        ])
+        ]
+    )
     func ignored(values: String) throws {
         let metrics = try self.metrics(Self.definitions)
         let before = String(decoding: metrics.render(.prometheus), as: UTF8.self)

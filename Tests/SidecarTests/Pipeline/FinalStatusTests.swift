@@ -15,14 +15,29 @@ private struct FinalStatusRow: CustomTestStringConvertible {
     var testDescription: String { self.name }
 
     static let all: [FinalStatusRow] = [
-        .init(name: "the usual reply: the envelope's payload", body: #"{"id":"x","payload":{"v": 1.10}}"#,
-            expected: #"succeeded {"v": 1.10}"#),
-        .init(name: "a payload in the reply wins", body: #"{"id":"x","payload":1}"#, reply: #"[{"payload":[2]}]"#,
-            expected: "succeeded [2]"),
-        .init(name: "null in the reply is a result that is none", body: #"{"id":"x","payload":1}"#,
-            reply: #"[{"payload":null}]"#, expected: "succeeded"),
-        .init(name: "only the first element counts", body: #"{"id":"x","payload":1}"#,
-            reply: #"[{},{"payload":2}]"#, expected: "succeeded 1"),
+        .init(
+            name: "the usual reply: the envelope's payload",
+            body: #"{"id":"x","payload":{"v": 1.10}}"#,
+            expected: #"succeeded {"v": 1.10}"#
+        ),
+        .init(
+            name: "a payload in the reply wins",
+            body: #"{"id":"x","payload":1}"#,
+            reply: #"[{"payload":[2]}]"#,
+            expected: "succeeded [2]"
+        ),
+        .init(
+            name: "null in the reply is a result that is none",
+            body: #"{"id":"x","payload":1}"#,
+            reply: #"[{"payload":null}]"#,
+            expected: "succeeded"
+        ),
+        .init(
+            name: "only the first element counts",
+            body: #"{"id":"x","payload":1}"#,
+            reply: #"[{},{"payload":2}]"#,
+            expected: "succeeded 1"
+        ),
         .init(name: "an empty reply", body: #"{"id":"x","payload":"p"}"#, reply: "[]", expected: #"succeeded "p""#),
         .init(name: "a null reply", body: #"{"id":"x","payload":"p"}"#, reply: "null", expected: #"succeeded "p""#),
         .init(name: "no payload anywhere", body: #"{"id":"x"}"#, expected: "succeeded"),
@@ -31,20 +46,44 @@ private struct FinalStatusRow: CustomTestStringConvertible {
         .init(name: "no id", body: #"{"payload":1}"#, expected: nil),
         .init(name: "an empty id", body: #"{"id":"","payload":1}"#, expected: nil),
         .init(name: "another actor", actor: "sink", body: #"{"id":"x","payload":1}"#, expected: nil),
-        .init(name: "a failure with everything", actor: "error-end",
-            body: #"{"id":"x","route":{"actors":["a","b"],"current":1},"payload":{"error":"e","details":{"type":"T"}}}"#,
-            expected: #"failed error="e" details={"type":"T"} actors=["a","b"] index=1 name="b""#),
-        .init(name: "the reply of error-end is not used", actor: "error-end", body: #"{"id":"x","payload":{"error":"e"}}"#,
-            reply: #"[{"payload":{"error":"other"}}]"#, expected: #"failed error="e""#),
-        .init(name: "an error that is no string", actor: "error-end", body: #"{"id":"x","payload":{"error":5,"details":[]}}"#,
-            expected: "failed details=[]"),
-        .init(name: "the last of equal names counts", actor: "error-end",
-            body: #"{"id":"x","payload":{"error":"a","error":"b"}}"#, expected: #"failed error="b""#),
-        .init(name: "an index out of range", actor: "error-end",
+        .init(
+            name: "a failure with everything",
+            actor: "error-end",
+            body:
+                #"{"id":"x","route":{"actors":["a","b"],"current":1},"payload":{"error":"e","details":{"type":"T"}}}"#,
+            expected: #"failed error="e" details={"type":"T"} actors=["a","b"] index=1 name="b""#
+        ),
+        .init(
+            name: "the reply of error-end is not used",
+            actor: "error-end",
+            body: #"{"id":"x","payload":{"error":"e"}}"#,
+            reply: #"[{"payload":{"error":"other"}}]"#,
+            expected: #"failed error="e""#
+        ),
+        .init(
+            name: "an error that is no string",
+            actor: "error-end",
+            body: #"{"id":"x","payload":{"error":5,"details":[]}}"#,
+            expected: "failed details=[]"
+        ),
+        .init(
+            name: "the last of equal names counts",
+            actor: "error-end",
+            body: #"{"id":"x","payload":{"error":"a","error":"b"}}"#,
+            expected: #"failed error="b""#
+        ),
+        .init(
+            name: "an index out of range",
+            actor: "error-end",
             body: #"{"id":"x","route":{"actors":["a"],"current":9},"payload":{}}"#,
-            expected: #"failed actors=["a"] index=9"#),
-        .init(name: "an empty route", actor: "error-end", body: #"{"id":"x","route":{"actors":[]},"payload":7}"#,
-            expected: "failed"),
+            expected: #"failed actors=["a"] index=9"#
+        ),
+        .init(
+            name: "an empty route",
+            actor: "error-end",
+            body: #"{"id":"x","route":{"actors":[]},"payload":7}"#,
+            expected: "failed"
+        ),
         .init(name: "no payload at all", actor: "error-end", body: #"{"id":"x"}"#, expected: "failed"),
     ]
 }
@@ -54,12 +93,21 @@ struct FinalStatusTests {
     @Test("tells the gateway what became of an envelope", arguments: FinalStatusRow.all)
     fileprivate func report(_ row: FinalStatusRow) throws {
         let rules = ActorRules(
-            ownName: row.actor, happyEnd: "happy-end", errorEnd: "error-end", isEndActor: true, enforcesDeadline: false)
+            ownName: row.actor,
+            happyEnd: "happy-end",
+            errorEnd: "error-end",
+            isEndActor: true,
+            enforcesDeadline: false
+        )
         let report = try Array(row.body.utf8).withUnsafeBytes { bytes in
             try Array(row.reply.utf8).withUnsafeBytes { replyBytes in
                 FinalStatus.report(
-                    of: try EnvelopeView.scan(bytes), in: bytes, reply: try RuntimeReply.scan(replyBytes),
-                    replyBytes: replyBytes, rules: rules)
+                    of: try EnvelopeView.scan(bytes),
+                    in: bytes,
+                    reply: try RuntimeReply.scan(replyBytes),
+                    replyBytes: replyBytes,
+                    rules: rules
+                )
             }
         }
         #expect(report.map { self.text(of: $0.status) } == row.expected)
@@ -72,13 +120,21 @@ struct FinalStatusTests {
     @Test("the id is reported decoded")
     func decodedID() throws {
         let rules = ActorRules(
-            ownName: "happy-end", happyEnd: "happy-end", errorEnd: "error-end", isEndActor: true,
-            enforcesDeadline: false)
+            ownName: "happy-end",
+            happyEnd: "happy-end",
+            errorEnd: "error-end",
+            isEndActor: true,
+            enforcesDeadline: false
+        )
         let report = try Array(#"{"id":"a\u0062\/c"}"#.utf8).withUnsafeBytes { bytes in
             try Array("[]".utf8).withUnsafeBytes { reply in
                 FinalStatus.report(
-                    of: try EnvelopeView.scan(bytes), in: bytes, reply: try RuntimeReply.scan(reply),
-                    replyBytes: reply, rules: rules)
+                    of: try EnvelopeView.scan(bytes),
+                    in: bytes,
+                    reply: try RuntimeReply.scan(reply),
+                    replyBytes: reply,
+                    rules: rules
+                )
             }
         }
         #expect(report?.id == "ab/c")

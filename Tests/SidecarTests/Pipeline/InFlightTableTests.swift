@@ -8,8 +8,11 @@ struct InFlightTableTests {
 
     private func message(_ tag: UInt64, byteCount: Int = 10) -> ReceivedMessage {
         ReceivedMessage(
-            body: self.pool.slab().slice(0..<byteCount), receipt: Receipt(generation: 1, tag: tag),
-            previousDeliveries: Int(tag), isRedelivered: false)
+            body: self.pool.slab().slice(0..<byteCount),
+            receipt: Receipt(generation: 1, tag: tag),
+            previousDeliveries: Int(tag),
+            isRedelivered: false
+        )
     }
 
     @Test("reuses a slot and finds it by its index")
@@ -41,8 +44,8 @@ struct InFlightTableTests {
         slot.isTooLarge = true
         slot.isLastBeforeCrash = true
         slot.processedAs = .success
-        _ = slot.retry.refused(.connectionLost, now: MonotonicTime(nanoseconds: 1))
-        slot.retries = [.init(element: 1, due: .distantFuture)]
+        slot.attempts[1] = PublicationRetry()
+        slot.retries = [.init(element: 1, due: .distantFuture, waitsForConnection: true)]
         slot.due = MonotonicTime(nanoseconds: 1)
         table.remove(slot)
         let again = table.insert(self.message(2))
@@ -51,7 +54,7 @@ struct InFlightTableTests {
         #expect(again.reply == nil && again.view == nil && again.processedAs == nil)
         #expect(!again.isForgotten && !again.isActive && !again.isReadyToPublish)
         #expect(!again.isTooLarge && !again.isLastBeforeCrash)
-        #expect(again.retry == PublicationRetry() && again.retries.isEmpty && again.due == .distantFuture)
+        #expect(again.attempts.isEmpty && again.retries.isEmpty && again.due == .distantFuture)
         if case .none = again.plan {} else { Issue.record("a plan survived") }
     }
 

@@ -126,7 +126,8 @@ struct MessageStateTests {
         arguments: [
             (FinalReportOutcome.accepted, MessageState.Action.acknowledge), (.rejected, .acknowledge),
             (.unreachable, .giveBack),
-        ])
+        ]
+    )
     func finalReports(outcome: FinalReportOutcome, action: MessageState.Action) {
         var state = Start.reportingFinal.make()
         #expect(state.finalReported(outcome) == action)

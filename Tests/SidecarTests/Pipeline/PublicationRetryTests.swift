@@ -13,12 +13,16 @@ struct PublicationRetryTests {
         #expect(
             decisions == [
                 .retry(after: .milliseconds(500)), .retry(after: .seconds(1)), .retry(after: .seconds(2)), .giveUp,
-            ])
+            ]
+        )
     }
 
-    @Test("other refusals are tried again after 0.1, 0.2 … 5 s", arguments: [
-        PublicationFailure.refusedByBroker, .connectionLost,
-    ])
+    @Test(
+        "other refusals are tried again after 0.1, 0.2 … 5 s",
+        arguments: [
+            PublicationFailure.refusedByBroker, .connectionLost,
+        ]
+    )
     func growingDelays(failure: PublicationFailure) {
         var retry = PublicationRetry()
         let delays = [100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000, 5000, 5000, 5000, 5000, 5000]
@@ -57,7 +61,8 @@ struct PublicationRetryTests {
 struct ReleaseBackOffTests {
     @Test(
         "doubles from 1 s to 30 s",
-        arguments: [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 30), (7, 30), (100, 30), (Int.max, 30)])
+        arguments: [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 30), (7, 30), (100, 30), (Int.max, 30)]
+    )
     func doubles(attempt: Int, seconds: Int) {
         #expect(ReleaseBackOff.delay(attempt: attempt, unitRandom: 0.5) == .seconds(seconds))
     }

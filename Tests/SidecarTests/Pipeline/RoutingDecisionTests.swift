@@ -30,22 +30,55 @@ private struct AdmissionRow: CustomTestStringConvertible {
         .init(name: "the id is null", body: #"{"id":null,"route":{"actors":["own"]}}"#, expected: noID),
         .init(name: "the literal null has no id", body: "null", expected: noID),
         .init(name: "a missing id comes before a wrong route", body: "{}", expected: noID),
-        .init(name: "bytes that are not JSON", body: "{oops", expected: "reject parse_error: Failed to parse message: "),
+        .init(
+            name: "bytes that are not JSON",
+            body: "{oops",
+            expected: "reject parse_error: Failed to parse message: "
+        ),
         .init(name: "an empty body", body: "", expected: "reject parse_error: Failed to parse message: "),
         .init(name: "an array", body: "[]", expected: "reject parse_error: Failed to parse message: "),
         .init(name: "an id that is a number", body: #"{"id":5}"#, expected: "reject parse_error: Failed to parse"),
-        .init(name: "end actors take any route", body: envelope(#"["z"],"current":7"#), isEndActor: true, expected: "call"),
+        .init(
+            name: "end actors take any route",
+            body: envelope(#"["z"],"current":7"#),
+            isEndActor: true,
+            expected: "call"
+        ),
         .init(name: "end actors take envelopes without id", body: "{}", isEndActor: true, expected: "call"),
-        .init(name: "end actors cannot answer malformed bytes", body: "{oops", isEndActor: true, expected: "refuse parse_error"),
+        .init(
+            name: "end actors cannot answer malformed bytes",
+            body: "{oops",
+            isEndActor: true,
+            expected: "refuse parse_error"
+        ),
         .init(name: "the error-end actor is one without being told", body: "{}", actor: "error-end", expected: "call"),
-        .init(name: "the error-end actor never answers", body: "[]", actor: "error-end", expected: "refuse parse_error"),
+        .init(
+            name: "the error-end actor never answers",
+            body: "[]",
+            actor: "error-end",
+            expected: "refuse parse_error"
+        ),
         .init(name: "a deadline is ignored by default", body: deadline("2001-01-01T00:00:00Z"), expected: "call"),
-        .init(name: "a deadline has passed", body: deadline("2001-01-01T00:00:00Z"), enforcesDeadline: true,
-            expected: "reject deadline_exceeded: Envelope deadline exceeded"),
-        .init(name: "a deadline is to come", body: deadline("2099-01-01T00:00:00Z"), enforcesDeadline: true, expected: "call"),
+        .init(
+            name: "a deadline has passed",
+            body: deadline("2001-01-01T00:00:00Z"),
+            enforcesDeadline: true,
+            expected: "reject deadline_exceeded: Envelope deadline exceeded"
+        ),
+        .init(
+            name: "a deadline is to come",
+            body: deadline("2099-01-01T00:00:00Z"),
+            enforcesDeadline: true,
+            expected: "call"
+        ),
         .init(name: "a deadline is no date", body: deadline("soon"), enforcesDeadline: true, expected: "call"),
-        .init(name: "end actors know no deadline", body: deadline("2001-01-01T00:00:00Z"), isEndActor: true,
-            enforcesDeadline: true, expected: "call"),
+        .init(
+            name: "end actors know no deadline",
+            body: deadline("2001-01-01T00:00:00Z"),
+            isEndActor: true,
+            enforcesDeadline: true,
+            expected: "call"
+        ),
     ]
 
     private static let noID = "reject validation_error: Envelope missing required 'id' field"
@@ -77,14 +110,19 @@ private struct ReplyRow: CustomTestStringConvertible {
         .init(reply: #"[{"payload":1,"route":{"actors":["a"],"current":0}}]"#, expected: "1 elements"),
         .init(reply: #"[{"payload":1,"route":{}},{"route":{"actors":[]}}]"#, expected: "2 elements"),
         .init(reply: #"[{"error":"","route":{}}]"#, expected: "1 elements"),
-        .init(reply: #"[{"error":"processing_error","details":{"type":"E"}}]"#, expected: "error processing_error: code"),
+        .init(
+            reply: #"[{"error":"processing_error","details":{"type":"E"}}]"#,
+            expected: "error processing_error: code"
+        ),
         .init(reply: #"[{"error":"esc\u0061ped"}]"#, expected: "error escaped: code"),
         .init(reply: #"[{"route":{}},{"error":"first"},{"error":"second"}]"#, expected: "error first: code"),
         .init(reply: #"[{"error":"x","route":7}]"#, expected: "error x: code"),
         .init(reply: #"[{}]"#, expected: "error execution_error: Invalid runtime response: missing route"),
         .init(reply: #"[{"payload":1}]"#, expected: "error execution_error: Invalid runtime response: missing route"),
-        .init(reply: #"[{"route":{}},{"route":null}]"#,
-            expected: "error execution_error: Invalid runtime response: missing route"),
+        .init(
+            reply: #"[{"route":{}},{"route":null}]"#,
+            expected: "error execution_error: Invalid runtime response: missing route"
+        ),
         .init(reply: "{}", expected: "error execution_error: failed to parse runtime response:"),
         .init(reply: "", expected: "error execution_error: failed to parse runtime response:"),
         .init(reply: "[{", expected: "error execution_error: failed to parse runtime response:"),
@@ -102,8 +140,12 @@ struct RoutingDecisionTests {
     @Test("a message is admitted, rejected or refused", arguments: AdmissionRow.all)
     fileprivate func admission(_ row: AdmissionRow) {
         let rules = ActorRules(
-            ownName: row.actor, happyEnd: "happy-end", errorEnd: "error-end", isEndActor: row.isEndActor,
-            enforcesDeadline: row.enforcesDeadline)
+            ownName: row.actor,
+            happyEnd: "happy-end",
+            errorEnd: "error-end",
+            isEndActor: row.isEndActor,
+            enforcesDeadline: row.enforcesDeadline
+        )
         let admission = Array(row.body.utf8).withUnsafeBytes { bytes in
             do throws(EnvelopeError) {
                 let view = try EnvelopeView.scan(bytes)

@@ -13,7 +13,11 @@ import Testing
 
     @Test(
         "no answer is retried with growing delays for 30 seconds",
-        arguments: [.failed(reason: "x"), .answered(status: 429), .answered(status: 502), .answered(status: 503), .answered(status: 504)] as [GatewayOutcome])
+        arguments: [
+            .failed(reason: "x"), .answered(status: 429), .answered(status: 502), .answered(status: 503),
+            .answered(status: 504),
+        ] as [GatewayOutcome]
+    )
     func unreachable(outcome: GatewayOutcome) {
         var retry = FinalRetry(startedAt: self.start, singleAttemptLimit: nil)
         var now = self.start
@@ -23,7 +27,12 @@ import Testing
             delays.append(delay)
             now = now + delay
         }
-        #expect(delays.prefix(6) == [.milliseconds(200), .milliseconds(400), .milliseconds(800), .milliseconds(1600), .milliseconds(3200), .seconds(5)])
+        #expect(
+            delays.prefix(6) == [
+                .milliseconds(200), .milliseconds(400), .milliseconds(800), .milliseconds(1600), .milliseconds(3200),
+                .seconds(5),
+            ]
+        )
         #expect(delays.count == 9)
         #expect(now - self.start <= .seconds(30))
         #expect(retry.attempted(outcome, now: now) == .unreachable)

@@ -12,7 +12,8 @@ import Testing
             ("https://10.0.0.1:443/a/b", true, "10.0.0.1", 443, "/a/b", "10.0.0.1"),
             ("http://[::1]:9/x", false, "::1", 9, "/x", "[::1]:9"), ("http://[::1]", false, "::1", 80, "", "[::1]"),
             ("HTTP://h:", false, "h", 80, "", "h"),
-        ])
+        ]
+    )
     func parts(text: String, isTLS: Bool, host: String, port: Int, basePath: String, header: String) throws {
         let url = try GatewayURL(text)
         #expect(url.isTLS == isTLS)
@@ -31,7 +32,8 @@ import Testing
             ("http://h:99999", .invalidPort), ("http://h:x", .invalidPort), ("http://h:+1", .invalidPort),
             ("http://[::1", .malformed), ("http://[::1]x", .malformed), ("http://h h", .malformed),
             ("http://h\r\nX: y", .malformed),
-        ] as [(String, GatewayURLError)])
+        ] as [(String, GatewayURLError)]
+    )
     func refused(text: String, error: GatewayURLError) {
         #expect(throws: error) { try GatewayURL(text) }
     }

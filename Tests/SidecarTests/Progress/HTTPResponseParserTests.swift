@@ -18,7 +18,9 @@ import Testing
                     let answer = try parser.endOfStream()
                     return .complete(status: answer.status, keepsAlive: answer.keepsAlive, rest: 0)
                 }
-                var outcome: Result<(Int, HTTPResponseParser.Step), HTTPResponseParser.Fault> = .success((0, .needsMore))
+                var outcome: Result<(Int, HTTPResponseParser.Step), HTTPResponseParser.Fault> = .success(
+                    (0, .needsMore)
+                )
                 part.withUnsafeBytes { bytes in
                     do throws(HTTPResponseParser.Fault) {
                         outcome = .success(try parser.consume(bytes))
@@ -30,7 +32,10 @@ import Testing
                 if case .complete(let answer) = step {
                     let later = parts[(index + 1)...].reduce(0) { $0 + ($1?.count ?? 0) }
                     return .complete(
-                        status: answer.status, keepsAlive: answer.keepsAlive, rest: part.count - consumed + later)
+                        status: answer.status,
+                        keepsAlive: answer.keepsAlive,
+                        rest: part.count - consumed + later
+                    )
                 }
             } catch {
                 return .failed(error)
@@ -42,14 +47,32 @@ import Testing
     private static let answers: [(String, Outcome)] = [
         ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", .complete(status: 200, keepsAlive: true, rest: 0)),
         ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\nX", .complete(status: 200, keepsAlive: true, rest: 1)),
-        ("HTTP/1.1 201\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx", .complete(status: 201, keepsAlive: false, rest: 0)),
+        (
+            "HTTP/1.1 201\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx",
+            .complete(status: 201, keepsAlive: false, rest: 0)
+        ),
         ("HTTP/1.1 204 No Content\r\n\r\n", .complete(status: 204, keepsAlive: true, rest: 0)),
         ("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", .complete(status: 200, keepsAlive: false, rest: 0)),
-        ("HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n", .complete(status: 200, keepsAlive: true, rest: 0)),
-        ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n", .complete(status: 500, keepsAlive: true, rest: 0)),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n", .complete(status: 200, keepsAlive: true, rest: 0)),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nTrailer: x\r\n\r\nrest", .complete(status: 200, keepsAlive: true, rest: 4)),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\nContent-Length: 3\r\n\r\n1\nx\n0\n\n", .complete(status: 200, keepsAlive: false, rest: 0)),
+        (
+            "HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n",
+            .complete(status: 200, keepsAlive: true, rest: 0)
+        ),
+        (
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n",
+            .complete(status: 500, keepsAlive: true, rest: 0)
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n",
+            .complete(status: 200, keepsAlive: true, rest: 0)
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nTrailer: x\r\n\r\nrest",
+            .complete(status: 200, keepsAlive: true, rest: 4)
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\nContent-Length: 3\r\n\r\n1\nx\n0\n\n",
+            .complete(status: 200, keepsAlive: false, rest: 0)
+        ),
         ("HTTP/1.1 200 OK\nContent-Length: 1\n\nx", .complete(status: 200, keepsAlive: true, rest: 0)),
         ("HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\n{}", .complete(status: 200, keepsAlive: true, rest: 0)),
     ]
@@ -78,7 +101,8 @@ import Testing
     func untilClose() {
         #expect(
             self.feed([Array("HTTP/1.1 200 OK\r\n\r\nabc".utf8), Array("def".utf8), nil])
-                == .complete(status: 200, keepsAlive: false, rest: 0))
+                == .complete(status: 200, keepsAlive: false, rest: 0)
+        )
     }
 
     @Test(
@@ -86,11 +110,15 @@ import Testing
         arguments: [
             "SSH-2.0-OpenSSH\r\n\r\n", "HTTP/2 200\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000\r\n\r\n",
             "HTTP/1.1 099 X\r\n\r\n", "HTTP/1.1\r\n\r\n", "HTTP/1.1 101 X\r\n\r\n", "HTTP/1.1 200 OK\r\nA b\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy",
+            "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy",
             String(repeating: "HTTP/1.1 100 C\r\n\r\n", count: 9),
-        ])
+        ]
+    )
     func malformed(text: String) {
         #expect(self.feed([Array(text.utf8)]) == .failed(.malformed))
         #expect(self.feed(Array(text.utf8).map { [$0] }) == .failed(.malformed))
@@ -103,7 +131,8 @@ import Testing
         #expect(self.feed([Array("HTTP/1.1 200 OK\r\nContent-Length: 1048577\r\n\r\n".utf8)]) == .failed(.bodyTooLarge))
         #expect(
             self.feed([Array("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n".utf8)])
-                == .failed(.bodyTooLarge))
+                == .failed(.bodyTooLarge)
+        )
         let megabyte = [UInt8](repeating: 120, count: 1_048_576)
         #expect(self.feed([Array("HTTP/1.1 200 OK\r\n\r\n".utf8), megabyte]) == .needsMore)
         #expect(self.feed([Array("HTTP/1.1 200 OK\r\n\r\n".utf8), megabyte, [1]]) == .failed(.bodyTooLarge))
@@ -111,9 +140,11 @@ import Testing
         #expect(self.feed([chunked, Array("fffffffff".utf8)]) == .failed(.bodyTooLarge))
         #expect(self.feed([chunked, Array("100001\r\n".utf8), megabyte, [120]]) == .failed(.bodyTooLarge))
         #expect(
-            self.feed([chunked, Array("1;".utf8), [UInt8](repeating: 120, count: 70_000)]) == .failed(.headTooLarge))
+            self.feed([chunked, Array("1;".utf8), [UInt8](repeating: 120, count: 70_000)]) == .failed(.headTooLarge)
+        )
         #expect(
-            self.feed([chunked, Array("0\r\n".utf8), [UInt8](repeating: 120, count: 70_000)]) == .failed(.headTooLarge))
+            self.feed([chunked, Array("0\r\n".utf8), [UInt8](repeating: 120, count: 70_000)]) == .failed(.headTooLarge)
+        )
     }
 
     @Test("random bytes end in a fault or wait, never in a crash")

@@ -5,7 +5,10 @@ import Testing
 @Suite struct ReportQueueTests {
     @discardableResult
     private func append(
-        _ queue: inout ReportQueue, _ id: String, _ stage: ProgressStage = .processing(actor: "a"), actors: String = "[]"
+        _ queue: inout ReportQueue,
+        _ id: String,
+        _ stage: ProgressStage = .processing(actor: "a"),
+        actors: String = "[]"
     ) -> ReportQueue.Admission {
         Array(actors.utf8).withUnsafeBytes { queue.append(stage, id: id, actorsJSON: $0, currentIndex: 0) }
     }

@@ -22,7 +22,11 @@ final class RuntimeScene: RuntimeEvents {
         let peer = try UnixPeer()
         self.peer = peer
         self.client = try RuntimeClient(
-            loop: self.driver.loop, pool: self.pool, directory: peer.directory, readyTimeout: readyTimeout)
+            loop: self.driver.loop,
+            pool: self.pool,
+            directory: peer.directory,
+            readyTimeout: readyTimeout
+        )
         self.announcement = announcing.map { "ready\n" + $0 } ?? "ready"
         self.client.events = self
         self.driver.peerWork = { peer.work() }
@@ -225,8 +229,12 @@ private struct BreakRow: CustomTestStringConvertible {
         .init(name: "closed within the header", bytes: [0, 0], reason: "unexpected EOF"),
         .init(name: "closed within the body", bytes: [0, 0, 0, 9, 91], reason: "unexpected EOF"),
         .init(name: "a length of 4 GiB", bytes: [0xff, 0xff, 0xff, 0xff], closes: false, reason: "frame too large"),
-        .init(name: "text instead of a frame", bytes: Array("HTTP/1.1 400 Bad Request".utf8), closes: false,
-            reason: "frame too large"),
+        .init(
+            name: "text instead of a frame",
+            bytes: Array("HTTP/1.1 400 Bad Request".utf8),
+            closes: false,
+            reason: "frame too large"
+        ),
     ]
 }
 

@@ -35,9 +35,12 @@ struct RuntimeConversationTests {
         #expect(self.examine(self.asked(), [0, 0, 0, 0]) == .reply(byteCount: 0))
     }
 
-    @Test("an announced length beyond the limit is a failure, not an allocation", arguments: [
-        [0xff, 0xff, 0xff, 0xff], [0x20, 0, 0, 1], [0x80, 0, 0, 0],
-    ] as [[UInt8]])
+    @Test(
+        "an announced length beyond the limit is a failure, not an allocation",
+        arguments: [
+            [0xff, 0xff, 0xff, 0xff], [0x20, 0, 0, 1], [0x80, 0, 0, 0],
+        ] as [[UInt8]]
+    )
     func tooLarge(header: [UInt8]) {
         #expect(self.examine(self.asked(), header) == .invalid(reason: "frame too large"))
     }
@@ -64,10 +67,14 @@ struct RuntimeConversationTests {
     }
 
     /// Requests of 10 bytes, 14 with their header: unwritten bytes, answers, and whether the oldest may have started.
-    @Test("the oldest request may have started once its first byte was written", arguments: [
-        (0, 42, 0, false), (1, 14, 0, false), (1, 13, 0, true), (1, 0, 0, true), (3, 42, 0, false), (3, 41, 0, true),
-        (3, 28, 1, false), (3, 27, 1, true), (3, 0, 2, true), (3, 14, 2, false), (3, 13, 2, true), (3, 0, 3, false),
-    ])
+    @Test(
+        "the oldest request may have started once its first byte was written",
+        arguments: [
+            (0, 42, 0, false), (1, 14, 0, false), (1, 13, 0, true), (1, 0, 0, true), (3, 42, 0, false),
+            (3, 41, 0, true),
+            (3, 28, 1, false), (3, 27, 1, true), (3, 0, 2, true), (3, 14, 2, false), (3, 13, 2, true), (3, 0, 3, false),
+        ]
+    )
     func mayHaveStarted(requests: Int, unwritten: Int, answers: Int, expected: Bool) {
         var conversation = RuntimeConversation()
         for _ in 0..<requests { conversation.queued(bodyByteCount: 10) }
@@ -98,7 +105,8 @@ struct RuntimeCapabilitiesTests {
             ("ready\n[true]", false, 0),
             ("ready\n{\"keepalive\":tr", false, 0),
             ("{\"keepalive\":true}", false, 0),
-        ])
+        ]
+    )
     func readyFile(text: String, keepsConnection: Bool, aheadCount: Int) {
         let capabilities = RuntimeCapabilities(readyFile: text)
         #expect(capabilities.keepsConnection == keepsConnection)

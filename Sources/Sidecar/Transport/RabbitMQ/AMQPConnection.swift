@@ -102,7 +102,9 @@ final class AMQPConnection: StreamSocket.Delegate {
         do throws(StreamError) {
             _ = try self.output.flush(to: socket)
         } catch {
-            self.lose("\(error)")
+            // The owner hears of it in the next turn: what it does then must still be flushed.
+            let reason = "\(error)"
+            self.loop.atTurnEnd { [weak self] in self?.lose(reason) }
         }
     }
 
@@ -229,6 +231,12 @@ final class AMQPConnection: StreamSocket.Delegate {
                 return
             }
         }
+        // Bytes that TLS has decrypted already would not wake the poll.
+        guard self.configuration.url.isTLS else { return }
+        self.loop.atTurnEnd { [weak self] in
+            guard let self, let socket = self.socket, !self.isPaused else { return }
+            self.streamReadable(socket)
+        }
     }
 
     /// The rest of a body frame goes from the socket to its place.
@@ -273,8 +281,9 @@ final class AMQPConnection: StreamSocket.Delegate {
     }
 
     private func received(method payload: UnsafeRawBufferPointer, channel: UInt16) throws(AMQPError) {
-        guard !self.isInBody else { throw .unexpectedFrame(.method) }
         if channel == self.channel {
+            // Methods of the connection itself may come between the frames of a message.
+            guard !self.isInBody else { throw .unexpectedFrame(.method) }
             let method = try ContentMethod(payload)
             guard case .other = method else {
                 self.owner?.connection(self, received: method, payload: payload)

@@ -30,6 +30,8 @@ final class RabbitMQConsumer: AMQPConnection.Owner {
     private var channel = Channel.closed
     private var wantsDeliveries = false
     private var window = 1
+    /// What the broker was told last.
+    private var prefetchCount = 1
     private var consumerTag = ""
     private var acks = AckBatch()
     private var attempts = 0
@@ -64,7 +66,12 @@ final class RabbitMQConsumer: AMQPConnection.Owner {
     func setWindow(_ window: Int) {
         guard window != self.window else { return }
         self.window = window
-        guard self.channel == .subscribed else { return }
+        self.applyWindow()
+    }
+
+    /// A change while the subscription is being made waits until it is.
+    private func applyWindow() {
+        guard self.channel == .subscribed, self.window != self.prefetchCount else { return }
         self.channel = .cancelling
         self.send(.basicCancel(consumerTag: self.consumerTag))
     }
@@ -90,6 +97,7 @@ final class RabbitMQConsumer: AMQPConnection.Owner {
 
     private func subscribe() {
         self.channel = .settingPrefetch
+        self.prefetchCount = self.window
         self.send(.basicQos(prefetchCount: UInt16(clamping: self.window)))
     }
 
@@ -199,6 +207,7 @@ final class RabbitMQConsumer: AMQPConnection.Owner {
             self.stopReceiving()
             return
         }
+        self.applyWindow()
     }
 
     private func cancelled() {

@@ -45,6 +45,8 @@ final class RabbitMQPublisher: AMQPConnection.Owner {
     private var connection: AMQPConnection?
     private var channel = Channel.closed
     private var tracker = ConfirmTracker<Outstanding>()
+    /// Empty between confirms; kept for its memory.
+    private var answered: [Outstanding] = []
     /// A returned body on its way out again.
     private let scratch: PieceList
     private var returned: ReturnedMessage?
@@ -272,12 +274,7 @@ final class RabbitMQPublisher: AMQPConnection.Owner {
     func connection(_ connection: AMQPConnection, received method: ContentMethod, payload: UnsafeRawBufferPointer) {
         switch method {
         case .confirm(let confirm):
-            do throws(AMQPError) {
-                try self.tracker.confirmed(confirm) { self.settled($0, isAccepted: confirm.isAccepted) }
-            } catch {
-                self.connection?.drop()
-                self.connectionLost(connection, reason: "\(error)")
-            }
+            self.confirmed(confirm, connection)
         case .returned(let message):
             self.returned = ReturnedMessage(
                 exchange: Array(payload[message.exchange]), routingKey: Array(payload[message.routingKey]),
@@ -285,6 +282,23 @@ final class RabbitMQPublisher: AMQPConnection.Owner {
         case .deliver, .other:
             break
         }
+    }
+
+    /// Collects first and reports afterwards: the pipeline may publish from inside the report (an error envelope, a
+    /// dead letter), which changes the tracker.
+    private func confirmed(_ confirm: ConfirmMethod, _ connection: AMQPConnection) {
+        var answered: [Outstanding] = []
+        swap(&answered, &self.answered)
+        do throws(AMQPError) {
+            try self.tracker.confirmed(confirm) { answered.append($0) }
+        } catch {
+            self.connection?.drop()
+            self.connectionLost(connection, reason: "\(error)")
+            return
+        }
+        for publication in answered { self.settled(publication, isAccepted: confirm.isAccepted) }
+        answered.removeAll(keepingCapacity: true)
+        swap(&answered, &self.answered)
     }
 
     func connection(_ connection: AMQPConnection, header: ContentHeader, payload: UnsafeRawBufferPointer) {
@@ -299,15 +313,19 @@ final class RabbitMQPublisher: AMQPConnection.Owner {
         self.returned = nil
         let isDirect = message.exchange.isEmpty
         var found: Outstanding?
+        let directTemplate = { (publication: Outstanding) in
+            isDirect ? nil : publication.destination.template(isDirect: true)
+        }
         _ = self.tracker.update {
             $0.isDirect == isDirect && !$0.isSuperseded && !$0.isReturned
                 && $0.messageIDHash == message.messageIDHash
                 && $0.destination.routingKey(isDirect: isDirect).elementsEqual(message.routingKey)
         } _: {
-            if isDirect { $0.isReturned = true } else { $0.isSuperseded = true }
+            // Without another way (or with a queue name that fits no routing key) this was the last one.
+            if directTemplate($0) == nil { $0.isReturned = true } else { $0.isSuperseded = true }
             found = $0
         }
-        guard let found, !isDirect, let template = found.destination.template(isDirect: true) else { return }
+        guard let found, let template = directTemplate(found) else { return }
         message.messageID.withUnsafeBytes { self.writeHeader(template, $0, body.count) }
         self.scratch.append(body)
         self.writeBody(self.scratch)

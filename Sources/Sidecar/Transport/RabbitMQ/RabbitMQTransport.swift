@@ -26,6 +26,8 @@ final class RabbitMQTransport: Transport {
     private var nextGeneration: UInt32 = 1
     private var window: Int?
     private var isPaused = false
+    /// Shutting down: a connection that is lost now stays lost (`sidecar.md` section 12).
+    private var isEnding = false
     private var consumerTimer: LoopTimer?
     private var publisherTimer: LoopTimer?
     private var closeTimer: LoopTimer?
@@ -74,6 +76,7 @@ final class RabbitMQTransport: Transport {
 
     func stopReceiving() {
         self.window = nil
+        self.isEnding = true
         self.setPaused(false)
         self.consumer?.stopReceiving()
     }
@@ -175,6 +178,8 @@ final class RabbitMQTransport: Transport {
         switch self.phase {
         case .starting(let attempt):
             self.startFailed(attempt: attempt, reason: reason)
+        case .running where self.isEnding:
+            self.logger.warning("Connection to the broker lost while shutting down", metadata: ["error": "\(reason)"])
         case .running:
             self.logger.warning("Connection to the broker lost, connecting again", metadata: ["error": "\(reason)"])
             timer?.start(after: backoff.next(using: &self.random))
