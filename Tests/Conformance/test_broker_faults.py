@@ -159,6 +159,7 @@ def test_a_broker_that_sends_garbage_is_a_lost_connection(world):
         sidecar = world.sidecar("a", world.scripted(), ASYA_RABBITMQ_URL=url)
         world.send("a", body("one"))
         assert world.receive("b").json["id"] == "one"
+        world.wait_settled("a")
         garbage.misbehave()
         world.send("a", body("two"))
         assert world.receive("b", timeout=20).json["id"] == "two"

@@ -1,8 +1,10 @@
 """Faults that concern the whole broker: restart, crash, memory alarm, freeze, TLS. In the spare broker."""
 
+import threading
+
 import pytest
 from harness.envelopes import body
-from harness.scripted_runtime import delayed_echo, echo, in_turn
+from harness.scripted_runtime import delayed_echo, end_reply, gated_echo
 from harness.waiting import eventually, holds_for, observe_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
@@ -60,20 +62,27 @@ def test_a_broker_restarted_during_a_handler_gets_the_result_and_the_handler_is_
     assert world.depth("error-end") == 0
 
 
-def test_under_a_memory_alarm_nothing_is_acknowledged_and_everything_arrives_afterwards(spare_world, alarm):
-    world = spare_world.declare_usual()
-    runtime = world.scripted(in_turn(echo, delayed_echo(3), echo))
-    sidecar = world.sidecar("a", runtime, ASYA_RABBITMQ_PREFETCH=5)
-    world.send("a", body("before"))
-    assert world.receive("b").json["id"] == "before"
-    world.send_many("a", [body("m-%d" % i) for i in range(10)])
-    runtime.wait_requests(2)
+def blocked_publication(world, alarm, count=1, **environment):
+    """A sidecar whose handler ended after the alarm was set, so that the result cannot be published."""
+    gate = threading.Event()
+    runtime = world.declare_usual().scripted(gated_echo(gate))
+    sidecar = world.sidecar("a", runtime, **environment)
+    world.send_many("a", [body("m-%d" % i) for i in range(count)])
+    runtime.wait_requests(1)
     alarm()
-    runtime.wait_requests(2)
-    eventually(lambda: runtime.requests[1].finished, 5, "the first handler call to end")
+    gate.set()
+    eventually(lambda: runtime.requests[0].finished, 5, "the handler call to end")
+    observe_for(1)
+    assert world.depth("b") == 0
+    return runtime, sidecar
+
+
+def test_under_a_memory_alarm_nothing_is_acknowledged_and_everything_arrives_afterwards(spare_world, alarm):
+    world = spare_world
+    runtime, sidecar = blocked_publication(world, alarm, count=10, ASYA_RABBITMQ_PREFETCH=5)
     holds_for(lambda: sum(world.queue_counts("a")) == 10, 8, "all messages to stay unacknowledged")
     assert world.depth("b") == 0
-    assert len(runtime.requests) <= 1 + 5, "the window bounds what is handed to the runtime"
+    assert len(runtime.requests) <= 5, "the window bounds what is handed to the runtime"
     assert world.client.consumers("asya-a") == 1, "the consuming connection stays"
     assert sidecar.is_running
     alarm.clear()
@@ -81,50 +90,40 @@ def test_under_a_memory_alarm_nothing_is_acknowledged_and_everything_arrives_aft
     assert sorted(arrived) == sorted("m-%d" % i for i in range(10))
     world.wait_settled("a")
     assert world.depth("error-end") == 0
+    assert len(runtime.requests) == 10, "each handler call was made once"
     assert sidecar.metrics().total("asya_actor_transport_reconnects_total") == 0
 
 
-def test_a_message_published_before_the_alarm_is_processed_only_once(spare_world, alarm):
-    world = spare_world.declare_usual()
-    runtime = world.scripted(delayed_echo(2))
-    world.sidecar("a", runtime)
-    world.send("a", body("x"))
+def test_a_consumer_goes_on_under_a_memory_alarm_when_it_need_not_publish(spare_world, alarm):
+    """The reason for two connections: an end actor publishes nothing and must not be stopped."""
+    world = spare_world.declare("happy-end")
+    runtime = world.scripted(end_reply)
+    world.end_sidecar("happy-end", runtime)
+    gate = threading.Event()
+    runtime.script = lambda request: (gate.wait(60), end_reply(request))[1]
+    world.send_many("happy-end", [body("m-%d" % i) for i in range(5)])
     runtime.wait_requests(1)
     alarm()
-    observe_for(5)
-    assert sum(world.queue_counts("a")) == 1
-    assert world.depth("b") == 0
-    alarm.clear()
-    assert world.receive("b", timeout=20).json["id"] == "x"
-    world.wait_settled("a")
-    assert len(runtime.requests) == 1
+    gate.set()
+    world.wait_settled("happy-end")
+    assert len(runtime.requests) == 5
 
 
 def test_sigterm_while_a_publication_is_blocked_releases_everything_and_exits_1(spare_world, alarm):
-    world = spare_world.declare_usual()
-    runtime = world.scripted(delayed_echo(2))
-    sidecar = world.sidecar("a", runtime, ASYA_SHUTDOWN_TIMEOUT="3s")
-    world.send("a", body("x"))
-    runtime.wait_requests(1)
-    alarm()
-    observe_for(2.5)
+    world = spare_world
+    _, sidecar = blocked_publication(world, alarm, ASYA_SHUTDOWN_TIMEOUT="3s")
     sidecar.terminate()
     assert sidecar.wait_exit(8) == 1
     world.wait_depth("a", 1)
     alarm.clear()
     sidecar.start().wait_ready()
-    assert world.receive("b", timeout=20).json["id"] == "x"
+    assert world.receive("b", timeout=20).json["id"] == "m-0"
     world.wait_settled("a")
 
 
 def test_a_second_signal_while_a_publication_is_blocked_exits_at_once(spare_world, alarm):
-    world = spare_world.declare_usual()
-    runtime = world.scripted(delayed_echo(2))
-    sidecar = world.sidecar("a", runtime)
-    world.send("a", body("x"))
-    runtime.wait_requests(1)
-    alarm()
-    observe_for(2.5)
+    world = spare_world
+    _, sidecar = blocked_publication(world, alarm)
     sidecar.terminate()
     holds_for(lambda: sidecar.is_running, 1, "the first signal to wait for the publication")
     sidecar.terminate()
@@ -133,18 +132,13 @@ def test_a_second_signal_while_a_publication_is_blocked_exits_at_once(spare_worl
 
 
 def test_kill_9_while_a_publication_is_blocked_loses_nothing(spare_world, alarm):
-    world = spare_world.declare_usual()
-    runtime = world.scripted(delayed_echo(2))
-    sidecar = world.sidecar("a", runtime)
-    world.send("a", body("x"))
-    runtime.wait_requests(1)
-    alarm()
-    observe_for(3)
+    world = spare_world
+    _, sidecar = blocked_publication(world, alarm)
     sidecar.kill()
     world.wait_depth("a", 1)
     alarm.clear()
     sidecar.start().wait_ready()
-    assert world.receive("b", timeout=20).json["id"] == "x"
+    assert world.receive("b", timeout=20).json["id"] == "m-0"
     world.wait_settled("a")
 
 

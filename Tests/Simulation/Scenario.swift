@@ -80,7 +80,7 @@ struct Faults: Sendable {
 extension Scenario {
     /// The sidecars every seed is tried on.
     static let all: [Scenario] = [
-        Scenario(name: "ordinary actor, adaptive window", aheadCount: 8),
+        Scenario(name: "ordinary actor, adaptive window", aheadCount: 8, messageCount: 500),
         Scenario(name: "runtime that closes after each reply", closesAfterReply: true),
         Scenario(name: "pinned window of 1", pinnedWindow: 1),
         Scenario(name: "pinned window of 16 with a gateway", hasGateway: true, pinnedWindow: 16, aheadCount: 4),

@@ -134,7 +134,7 @@ final class World: PipelineClock {
 
     private func putMessages() {
         let factory = InputFactory(scenario: self.scenario)
-        let burst = self.dice.count(1...20)
+        let burst = self.dice.count(1...(self.scenario.messageCount / 7))
         for _ in 0..<burst where self.inputCount < self.scenario.messageCount {
             self.inputCount += 1
             self.broker.put(factory.make(self.inputCount, faults: self.faults, dice: self.dice))

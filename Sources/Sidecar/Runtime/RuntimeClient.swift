@@ -17,7 +17,6 @@ final class RuntimeClient: RuntimePort, RuntimeConnection.Owner {
     private var next: RuntimeConnection?
     private var probeTimer: LoopTimer?
     private var waitingSince: MonotonicTime?
-    private var lastProbe: MonotonicTime?
     private var isClosed = false
 
     unowned var events: (any RuntimeEvents)?
@@ -38,7 +37,8 @@ final class RuntimeClient: RuntimePort, RuntimeConnection.Owner {
     var isAvailable: Bool { self.waitingSince == nil && self.capabilities != nil }
 
     func start() {
-        self.wait()
+        self.waitingSince = self.loop.now
+        self.loop.atTurnEnd { [weak self] in self?.probe() }
     }
 
     func send(_ body: ByteSlice) {
@@ -68,19 +68,14 @@ final class RuntimeClient: RuntimePort, RuntimeConnection.Owner {
         self.next = nil
         self.current = nil
         self.capabilities = nil
-        let now = self.loop.now
-        self.waitingSince = self.waitingSince ?? now
-        // At once, unless the runtime accepts and closes in a hurry.
-        if let last = self.lastProbe, now - last < Self.probeInterval {
-            self.probeTimer?.start(after: Self.probeInterval)
-        } else {
-            self.loop.atTurnEnd { [weak self] in self?.probe() }
-        }
+        self.waitingSince = self.waitingSince ?? self.loop.now
+        // Never at once: a process that was killed closes its connections a moment before its listener, and a request
+        // given to that listener would count as started.
+        self.probeTimer?.start(after: Self.probeInterval)
     }
 
     private func probe() {
         guard !self.isClosed, self.current == nil, let since = self.waitingSince else { return }
-        self.lastProbe = self.loop.now
         if let capabilities = self.readiness.look() {
             self.capabilities = capabilities
             self.current = self.connect()

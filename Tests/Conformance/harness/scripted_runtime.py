@@ -205,6 +205,16 @@ def always(answer):
     return lambda _request: answer
 
 
+def gated_echo(gate):
+    """Echo once `gate` (a threading.Event) is set: a handler that ends exactly when the test wants it."""
+
+    def script(request):
+        gate.wait(60)
+        return echo(request)
+
+    return script
+
+
 def in_turn(*answers):
     """One answer per request in order, the last one for ever. Entries may be scripts."""
 
