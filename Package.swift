@@ -45,7 +45,10 @@ let package = Package(
 
         // Pure code: no I/O.
         .target(
-            name: "Support", dependencies: [.product(name: "Logging", package: "swift-log")], swiftSettings: strict),
+            name: "Support",
+            dependencies: [.product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict
+        ),
         .target(name: "Envelope", dependencies: ["CJSONScanner"], swiftSettings: hotPath),
         .target(name: "AMQP", dependencies: ["CRabbitMQ", "Support"], swiftSettings: hotPath),
 

@@ -55,6 +55,7 @@ public struct ConnectionHandshake: Equatable, Sendable {
         Tuning(
             channelMaximum: self.url.channelMaximum ?? Tuning.proposal.channelMaximum,
             frameMaximum: Tuning.proposal.frameMaximum,
-            heartbeatSeconds: self.url.heartbeatSeconds ?? Tuning.proposal.heartbeatSeconds)
+            heartbeatSeconds: self.url.heartbeatSeconds ?? Tuning.proposal.heartbeatSeconds
+        )
     }
 }

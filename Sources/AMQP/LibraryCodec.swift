@@ -10,7 +10,10 @@ enum LibraryDecoder {
         init_amqp_pool(&pool, Self.poolPageByteCount)
         defer { empty_amqp_pool(&pool) }
         // The library takes a mutable pointer and only reads.
-        let encoded = amqp_bytes_t(len: arguments.count, bytes: UnsafeMutableRawPointer(mutating: arguments.baseAddress))
+        let encoded = amqp_bytes_t(
+            len: arguments.count,
+            bytes: UnsafeMutableRawPointer(mutating: arguments.baseAddress)
+        )
         var decoded: UnsafeMutableRawPointer?
         guard amqp_decode_method(id.number, &pool, encoded, &decoded) >= 0, let decoded else { return }
         use(UnsafeRawPointer(decoded))
@@ -36,7 +39,9 @@ extension ClientMethod {
         let capacity = bytes.count - argumentsOffset - 1
         let number = self.id.number
         let count = bytes.withUnsafeMutableBytes { buffer in
-            let arguments = UnsafeMutableRawBufferPointer(rebasing: buffer[argumentsOffset..<argumentsOffset + capacity])
+            let arguments = UnsafeMutableRawBufferPointer(
+                rebasing: buffer[argumentsOffset..<argumentsOffset + capacity]
+            )
             return encoder.encode(self, into: arguments)
         }
         guard count >= 0 else { throw .unencodable(self.id) }
@@ -219,7 +224,9 @@ private final class MethodEncoder {
             let capacity = lengthByteCount + 64 + user.utf8.count + password.utf8.count
             guard let memory = amqp_pool_alloc(&self.pool, capacity) else { return nil }
             var offset = 0
-            guard amqp_encode_table(amqp_bytes_t(len: capacity, bytes: memory), &table, &offset) == 0 else { return nil }
+            guard amqp_encode_table(amqp_bytes_t(len: capacity, bytes: memory), &table, &offset) == 0 else {
+                return nil
+            }
             return amqp_bytes_t(len: offset - lengthByteCount, bytes: memory + lengthByteCount)
         }
     }

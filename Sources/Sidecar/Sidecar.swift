@@ -52,8 +52,11 @@ public final class Sidecar {
         self.metrics = metrics
         self.transport = try Self.makeTransport(configuration, loop, pool, metrics, logger)
         self.runtime = try RuntimeClient(
-            loop: loop, pool: pool, directory: configuration.socketDirectory,
-            readyTimeout: configuration.runtimeReadyTimeout)
+            loop: loop,
+            pool: pool,
+            directory: configuration.socketDirectory,
+            readyTimeout: configuration.runtimeReadyTimeout
+        )
         self.gateway = try configuration.gatewayURL.map {
             try ProgressReporter(loop: loop, url: $0, metrics: metrics, logger: logger)
         }
@@ -62,12 +65,21 @@ public final class Sidecar {
             configuration.metricsEnabled
             ? MetricsServer(loop: loop, pool: pool, address: configuration.metricsAddress, logger: logger) : nil
         self.pipeline = Pipeline(
-            rules: configuration.rules, limits: configuration.limits, window: configuration.window,
-            deadLetterQueue: configuration.deadLetterQueue, pool: pool,
+            rules: configuration.rules,
+            limits: configuration.limits,
+            window: configuration.window,
+            deadLetterQueue: configuration.deadLetterQueue,
+            pool: pool,
             parts: Pipeline.Parts(
-                transport: self.transport, runtime: self.runtime, gateway: self.gateway, metrics: self.metrics,
-                clock: loop, log: PipelineLog(logger: logger, clock: { uv_hrtime() }),
-                random: SystemRandomNumberGenerator()))
+                transport: self.transport,
+                runtime: self.runtime,
+                gateway: self.gateway,
+                metrics: self.metrics,
+                clock: loop,
+                log: PipelineLog(logger: logger, clock: { uv_hrtime() }),
+                random: SystemRandomNumberGenerator()
+            )
+        )
         self.pipeline.owner = self
         self.wakeTimer = try LoopTimer(loop: loop) { [unowned self] in
             self.armedFor = .distantFuture
@@ -84,11 +96,15 @@ public final class Sidecar {
     public func run() -> Int32 {
         self.logger.info(
             "Starting sidecar",
-            metadata: ["actor": "\(self.configuration.actorName)", "transport": "\(self.configuration.transport.rawValue)"])
+            metadata: [
+                "actor": "\(self.configuration.actorName)", "transport": "\(self.configuration.transport.rawValue)",
+            ]
+        )
         do {
             for number in [SIGTERM, SIGINT] {
                 self.signals.append(
-                    try SignalWatcher(loop: self.loop, signal: number) { [unowned self] in self.signalled() })
+                    try SignalWatcher(loop: self.loop, signal: number) { [unowned self] in self.signalled() }
+                )
             }
         } catch {
             self.logger.error("Cannot watch signals", metadata: ["error": "\(error)"])
@@ -108,7 +124,8 @@ public final class Sidecar {
     private func checkGateway() {
         guard let gateway = self.gateway else { return }
         self.gatewayCheck = GatewayCheck(
-            reporter: gateway, timeout: self.configuration.gatewayReadyTimeout
+            reporter: gateway,
+            timeout: self.configuration.gatewayReadyTimeout
         ) { [unowned self] isUp in
             self.gatewayCheck = nil
             guard isUp else {
@@ -197,16 +214,26 @@ public final class Sidecar {
     }
 
     private static func makeTransport(
-        _ configuration: SidecarConfiguration, _ loop: EventLoop, _ pool: SlabPool, _ metrics: SidecarMetrics,
+        _ configuration: SidecarConfiguration,
+        _ loop: EventLoop,
+        _ pool: SlabPool,
+        _ metrics: SidecarMetrics,
         _ logger: Logger
     ) throws -> any Transport {
         switch configuration.transport {
         case .rabbitmq:
             return try RabbitMQTransport(
-                loop: loop, pool: pool, configuration: configuration.rabbitMQ(), metrics: metrics, logger: logger)
+                loop: loop,
+                pool: pool,
+                configuration: configuration.rabbitMQ(),
+                metrics: metrics,
+                logger: logger
+            )
         case .sqs:
             throw ConfigurationError.invalid(
-                variable: "ASYA_TRANSPORT", problem: "is sqs, which this build does not have; use rabbitmq")
+                variable: "ASYA_TRANSPORT",
+                problem: "is sqs, which this build does not have; use rabbitmq"
+            )
         }
     }
 }

@@ -87,7 +87,8 @@ import Testing
             sent == [
                 AckBatch.Frame(tag: 1, isMultiple: false), AckBatch.Frame(tag: 4, isMultiple: false),
                 AckBatch.Frame(tag: 3, isMultiple: false),
-            ])
+            ]
+        )
         batch.acknowledge(2)
         batch.acknowledge(5)
         sent = self.frames(&batch)

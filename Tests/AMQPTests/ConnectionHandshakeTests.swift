@@ -37,7 +37,8 @@ import Testing
                 (3, 131_072, 30)
             ),
             ("?heartbeat=0", Tuning(channelMaximum: 1, frameMaximum: 8192, heartbeatSeconds: 0), (1, 8192, 0)),
-        ] as [(String, Tuning, (UInt16, UInt32, UInt16))])
+        ] as [(String, Tuning, (UInt16, UInt32, UInt16))]
+    )
     func tuning(query: String, offered: Tuning, expected: (UInt16, UInt32, UInt16)) throws {
         var handshake = try self.handshake(query, after: 1)
         guard case .send(let methods) = handshake.received(.connectionTune(offered)) else {
@@ -45,7 +46,10 @@ import Testing
             return
         }
         let agreed = Tuning(
-            channelMaximum: expected.0, frameMaximum: expected.1, heartbeatSeconds: expected.2)
+            channelMaximum: expected.0,
+            frameMaximum: expected.1,
+            heartbeatSeconds: expected.2
+        )
         #expect(methods.first == .connectionTuneOk(agreed))
     }
 
@@ -62,7 +66,8 @@ import Testing
     @Test("every state refuses what does not belong to it, and passes the server's own words on")
     func table() throws {
         let close = ServerMethod.connectionClose(
-            CloseReason(code: 403, text: "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN"))
+            CloseReason(code: 403, text: "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN")
+        )
         let foreign: [ServerMethod] = [
             .connectionSecure, .connectionCloseOk, .channelOpenOk, .channelFlow(isActive: true), .channelCloseOk,
             .channelClose(CloseReason(code: 404, text: "x")), .exchangeDeclareOk, .queueDeclareOk, .confirmSelectOk,

@@ -33,7 +33,9 @@ import Testing
     }
 
     private func properties(
-        _ table: [(String, amqp_field_value_t)]?, messageID: String? = nil, everything: Bool = false
+        _ table: [(String, amqp_field_value_t)]?,
+        messageID: String? = nil,
+        everything: Bool = false
     ) -> amqp_basic_properties_t {
         var properties = amqp_basic_properties_t()
         if let table {
@@ -88,7 +90,9 @@ import Testing
     func messageID(everything: Bool) throws {
         let table = everything ? [("x", self.text("y"))] : nil
         let bytes = try WireBytes.header(
-            bodyByteCount: 1, self.properties(table, messageID: "id-1", everything: everything))
+            bodyByteCount: 1,
+            self.properties(table, messageID: "id-1", everything: everything)
+        )
         let header = try self.header(bytes)
         let range = try #require(bytes.withUnsafeBytes { header.messageID(in: $0) })
         #expect(bytes[range].elementsEqual("id-1".utf8))

@@ -37,11 +37,13 @@ import Testing
         let ack = amqp_basic_ack_t(delivery_tag: 300, multiple: 1)
         #expect(
             try self.decode(WireBytes.method(0x003C_0050, ack))
-                == .confirm(ConfirmMethod(deliveryTag: 300, isMultiple: true, isAccepted: true)))
+                == .confirm(ConfirmMethod(deliveryTag: 300, isMultiple: true, isAccepted: true))
+        )
         let nack = amqp_basic_nack_t(delivery_tag: 7, multiple: 0, requeue: 1)
         #expect(
             try self.decode(WireBytes.method(0x003C_0078, nack))
-                == .confirm(ConfirmMethod(deliveryTag: 7, isMultiple: false, isAccepted: false)))
+                == .confirm(ConfirmMethod(deliveryTag: 7, isMultiple: false, isAccepted: false))
+        )
     }
 
     @Test("a return of the library names its exchange and routing key")

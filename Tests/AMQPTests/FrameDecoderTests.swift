@@ -80,7 +80,8 @@ import Testing
             (WireBytes.frame(1, [0, 0, 0, 0], end: 0xCD), .badFrameEnd(0xCD)),
             (WireBytes.frame(8, channel: 1, []), .malformedHeartbeat),
             (WireBytes.frame(8, channel: 0, [0]), .malformedHeartbeat),
-        ] as [([UInt8], AMQPError)])
+        ] as [([UInt8], AMQPError)]
+    )
     func garbage(bytes: [UInt8], error: AMQPError) {
         #expect(throws: error) { try self.scan(bytes) }
     }

@@ -7,14 +7,21 @@ import Testing
     private static let channel: UInt16 = 1
 
     private func written(
-        _ template: PublicationTemplate, messageID: String, bodyByteCount: Int, seconds: UInt64
+        _ template: PublicationTemplate,
+        messageID: String,
+        bodyByteCount: Int,
+        seconds: UInt64
     ) -> [UInt8] {
         var bytes = [UInt8](repeating: 0xAA, count: template.byteCount(messageIDByteCount: messageID.utf8.count))
         Array(messageID.utf8).withUnsafeBytes { id in
             bytes.withUnsafeMutableBytes { buffer in
                 guard let start = buffer.baseAddress else { return }
                 template.write(
-                    to: start, messageID: id, bodyByteCount: bodyByteCount, secondsSinceEpoch: seconds)
+                    to: start,
+                    messageID: id,
+                    bodyByteCount: bodyByteCount,
+                    secondsSinceEpoch: seconds
+                )
             }
         }
         return bytes
@@ -45,7 +52,8 @@ import Testing
 
     @Test(
         "librabbitmq reads what we write",
-        arguments: [("asya", "infer", "id-1"), ("", "asya-infer", ""), ("x", "", String(repeating: "i", count: 255))])
+        arguments: [("asya", "infer", "id-1"), ("", "asya-infer", ""), ("x", "", String(repeating: "i", count: 255))]
+    )
     func roundTrip(exchange: String, routingKey: String, messageID: String) throws {
         let template = try PublicationTemplate(exchange: exchange, routingKey: routingKey, channel: Self.channel)
         let bytes = self.written(template, messageID: messageID, bodyByteCount: 123_456, seconds: 1_700_000_000)

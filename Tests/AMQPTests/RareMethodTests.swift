@@ -32,7 +32,9 @@ import Testing
             (try WireBytes.method(0x000A_000A, start), .connectionStart(mechanisms: ["AMQPLAIN", "PLAIN"])),
             (
                 try WireBytes.method(
-                    0x000A_001E, amqp_connection_tune_t(channel_max: 2047, frame_max: 131_072, heartbeat: 60)),
+                    0x000A_001E,
+                    amqp_connection_tune_t(channel_max: 2047, frame_max: 131_072, heartbeat: 60)
+                ),
                 .connectionTune(Tuning(channelMaximum: 2047, frameMaximum: 131_072, heartbeatSeconds: 60))
             ),
             (
@@ -47,7 +49,8 @@ import Testing
             (
                 try WireBytes.method(0x0014_0028, channelClose),
                 .channelClose(
-                    CloseReason(code: 404, text: "NOT_FOUND - no exchange", cause: MethodID(0x003C_0028)))
+                    CloseReason(code: 404, text: "NOT_FOUND - no exchange", cause: MethodID(0x003C_0028))
+                )
             ),
             (
                 try WireBytes.method(0x003C_0015, amqp_basic_consume_ok_t(consumer_tag: tag)),
@@ -90,7 +93,8 @@ import Testing
             (0x000A_0014, .connectionSecure), (0x0014_000B, .channelOpenOk), (0x0014_0029, .channelCloseOk),
             (0x0028_000B, .exchangeDeclareOk), (0x0032_000B, .queueDeclareOk), (0x0055_000B, .confirmSelectOk),
             (0x003C_000B, .basicQosOk), (0x000A_0046, .other(MethodID(0x000A_0046))),
-        ] as [(UInt32, ServerMethod)])
+        ] as [(UInt32, ServerMethod)]
+    )
     func plain(number: UInt32, method: ServerMethod) throws {
         #expect(try self.decode(WireBytes.bigEndian(number)) == method)
         #expect(method.id == MethodID(number))
@@ -143,7 +147,8 @@ import Testing
         try self.libraryView(.connectionOpen(virtualHost: "/")) { pointer in
             #expect(self.text(pointer.load(as: amqp_connection_open_t.self).virtual_host) == "/")
         }
-        for method in [.channelOpen, .channelClose, .channelCloseOk, .confirmSelect, .connectionClose] as [ClientMethod] {
+        for method in [.channelOpen, .channelClose, .channelCloseOk, .confirmSelect, .connectionClose] as [ClientMethod]
+        {
             try self.libraryView(method) { _ in }
         }
     }
@@ -169,7 +174,8 @@ import Testing
                 Set(names) == [
                     "connection.blocked", "publisher_confirms", "basic.nack", "consumer_cancel_notify",
                     "authentication_failure_close",
-                ])
+                ]
+            )
             #expect(entries["connection_name"].map { self.text($0.value.bytes) } == "asya-x")
         }
         #expect("\(credentials)" == "(credentials)")
@@ -183,7 +189,9 @@ import Testing
         }
         let password = String(repeating: "p", count: 20_000)
         let response = SASLResponse(
-            mechanism: .plain, credentials: Credentials(username: "u", password: password))
+            mechanism: .plain,
+            credentials: Credentials(username: "u", password: password)
+        )
         #expect(throws: AMQPError.unencodable(MethodID(0x000A_000B))) {
             try ClientMethod.connectionStartOk(response, connectionName: "x").frame(channel: 0)
         }

@@ -32,7 +32,10 @@ enum WireBytes {
         let basicClass: UInt16 = 60
         let count = buffer.withUnsafeMutableBytes { bytes in
             amqp_encode_properties(
-                basicClass, &properties, amqp_bytes_t(len: bytes.count, bytes: bytes.baseAddress))
+                basicClass,
+                &properties,
+                amqp_bytes_t(len: bytes.count, bytes: bytes.baseAddress)
+            )
         }
         try #require(count >= 0)
         let weight: UInt16 = 0

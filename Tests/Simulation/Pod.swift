@@ -123,6 +123,32 @@ final class Pod: PipelineOwner {
         if Int(activeMessages(self.metrics)) != active {
             self.world.violated("\(active) active messages, the gauge says \(activeMessages(self.metrics))")
         }
+        self.checkPlaces(of: held)
+    }
+
+    /// Whatever a message waits for, something is under way that will wake it.
+    private func checkPlaces(of held: [InFlightMessage]) {
+        let queued = held.count { $0.state.phase == .queued }
+        if queued != self.pipeline.queued.count {
+            self.world.violated("\(queued) messages think they are queued, \(self.pipeline.queued.count) are")
+        }
+        let inRuntime = held.count { $0.state.phase == .inRuntime }
+        if inRuntime != self.pipeline.inRuntime.count {
+            self.world.violated(
+                "\(inRuntime) messages think the runtime has them, \(self.pipeline.inRuntime.count) are"
+            )
+        }
+        var open = 0
+        for message in held {
+            if case .publishing(let count, _) = message.state.phase { open += count - message.retries.count }
+            let isTimed = message.state.phase == .heldBack || !message.retries.isEmpty
+            if isTimed, !self.pipeline.timed.contains(where: { $0 === message }) {
+                self.world.violated("a message waits for a moment nobody has noted")
+            }
+        }
+        if open != self.transport.unansweredCount {
+            self.world.violated("\(open) publications open, \(self.transport.unansweredCount) unanswered")
+        }
     }
 
     /// Nothing may be kept once nothing is held.

@@ -37,6 +37,7 @@ extension SimulatedTransport {
         }
         self.checkOrder(of: record)
         self.publicationCount += 1
+        self.unansweredCount += 1
         self.stagedPublications.append(
             SimulatedPublication(
                 number: self.publicationCount,
@@ -125,6 +126,7 @@ extension SimulatedTransport {
         case .refused: break
         }
         guard !self.isClosed else { return }
+        self.unansweredCount -= 1
         self.events?.publicationSettled(token: publication.token, outcome: outcome)
     }
 

@@ -35,6 +35,8 @@ final class SimulatedTransport: Transport {
     var stagedPublications: [SimulatedPublication] = []
     var outstanding: [Int: SimulatedPublication] = [:]
     var publicationCount = 0
+    /// Publications the sidecar has had no answer to.
+    var unansweredCount = 0
     var publicationClear = MonotonicTime(nanoseconds: 0)
     var lastPublishedHandOver = -1
 

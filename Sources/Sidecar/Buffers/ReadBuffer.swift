@@ -39,7 +39,9 @@ struct ReadBuffer {
             self.moveToNewSlab(atLeast: needed)
         }
         return UnsafeMutableRawBufferPointer(
-            start: self.slab.base + self.end, count: self.slab.capacity - self.end)
+            start: self.slab.base + self.end,
+            count: self.slab.capacity - self.end
+        )
     }
 
     /// `count` bytes were written to the space.

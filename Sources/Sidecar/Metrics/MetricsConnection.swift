@@ -6,14 +6,17 @@ import Support
 final class MetricsConnection: StreamSocket.Delegate {
     /// Longest request head.
     static let headByteLimit = 8 * 1024
-    /// From the first byte of a request (or from accepting) to its last.
-    static let headLimit = Duration.seconds(5)
-    /// Scrapers come back every 15 or 60 seconds.
-    static let idleLimit = Duration.seconds(120)
-    /// For the peer to take an answer.
-    static let writeLimit = Duration.seconds(10)
-    /// For the peer to read a last answer: closing earlier, with its bytes unread, would destroy that answer.
-    static let lingerLimit = Duration.seconds(1)
+    /// How long each state may last.
+    struct Limits {
+        /// From the first byte of a request (or from accepting) to its last (`sidecar.md` 10.1).
+        var head = Duration.seconds(5)
+        /// Scrapers come back every 15 or 60 seconds.
+        var idle = Duration.seconds(120)
+        /// For the peer to take an answer.
+        var write = Duration.seconds(10)
+        /// For the peer to read a last answer: closing earlier, with its bytes unread, would destroy that answer.
+        var linger = Duration.seconds(1)
+    }
 
     private enum State {
         /// Between two requests on a connection that has served at least one.
@@ -26,6 +29,7 @@ final class MetricsConnection: StreamSocket.Delegate {
 
     private let loop: EventLoop
     private let endpoints: MetricsEndpoints
+    private let limits: Limits
     private let changed: () -> Void
     private var socket: StreamSocket?
     private var input: ReadBuffer
@@ -41,6 +45,7 @@ final class MetricsConnection: StreamSocket.Delegate {
         pool: SlabPool,
         descriptor: Int32,
         endpoints: MetricsEndpoints,
+        limits: Limits,
         changed: @escaping () -> Void
     ) throws(LoopError) {
         self.loop = loop
@@ -48,7 +53,8 @@ final class MetricsConnection: StreamSocket.Delegate {
         self.changed = changed
         self.input = ReadBuffer(pool: pool)
         self.output = OutputQueue(pool: pool)
-        self.deadline = loop.now + Self.headLimit
+        self.limits = limits
+        self.deadline = loop.now + limits.head
         self.socket = try StreamSocket(loop: loop, accepted: descriptor, delegate: self)
     }
 
@@ -130,7 +136,7 @@ final class MetricsConnection: StreamSocket.Delegate {
 
     private func beginHead() {
         self.state = .readingHead
-        self.deadline = self.loop.now + Self.headLimit
+        self.deadline = self.loop.now + self.limits.head
     }
 
     /// Answers the requests that are complete, as long as the peer takes the answers.
@@ -176,7 +182,7 @@ final class MetricsConnection: StreamSocket.Delegate {
         response.head(closes: closes).withUnsafeBytes { self.output.append(copying: $0) }
         if !isHead { response.body.withUnsafeBytes { self.output.append(copying: $0) } }
         self.state = .writing(closes: closes)
-        self.deadline = self.loop.now + Self.writeLimit
+        self.deadline = self.loop.now + self.limits.write
         self.flush()
     }
 
@@ -195,13 +201,13 @@ final class MetricsConnection: StreamSocket.Delegate {
         socket.setReading(true)
         if closes || self.isFinishing {
             self.state = .lingering
-            self.deadline = self.loop.now + Self.lingerLimit
+            self.deadline = self.loop.now + self.limits.linger
             self.input.skip(self.input.unreadByteCount)
         } else if self.input.unreadByteCount > 0 {
             self.beginHead()
         } else {
             self.state = .idle
-            self.deadline = self.loop.now + Self.idleLimit
+            self.deadline = self.loop.now + self.limits.idle
         }
     }
 }

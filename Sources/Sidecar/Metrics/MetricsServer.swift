@@ -17,6 +17,7 @@ final class MetricsServer {
     private let pool: SlabPool
     private let address: ListenAddress
     private let logger: Logger
+    private let limits: MetricsConnection.Limits
     private var listener: ListeningSocket?
     private var endpoints: MetricsEndpoints?
     private var connections: [MetricsConnection] = []
@@ -26,11 +27,18 @@ final class MetricsServer {
     private var finished: (() -> Void)?
     private var finishDeadline = MonotonicTime.distantFuture
 
-    init(loop: EventLoop, pool: SlabPool, address: ListenAddress, logger: Logger) {
+    init(
+        loop: EventLoop,
+        pool: SlabPool,
+        address: ListenAddress,
+        logger: Logger,
+        limits: MetricsConnection.Limits = .init()
+    ) {
         self.loop = loop
         self.pool = pool
         self.address = address
         self.logger = logger
+        self.limits = limits
     }
 
     /// The port in use; nil when the server does not listen.
@@ -111,7 +119,8 @@ final class MetricsServer {
                 loop: self.loop,
                 pool: self.pool,
                 descriptor: descriptor,
-                endpoints: endpoints
+                endpoints: endpoints,
+                limits: self.limits
             ) { [unowned self] in self.tidy() }
             self.connections.append(connection)
             self.arm()

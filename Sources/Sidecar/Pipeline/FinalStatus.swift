@@ -5,8 +5,11 @@ enum FinalStatus {
     /// The report, or nil when there is nothing to say: the envelope has no id, or the actor is neither of the two
     /// ends.
     static func report(
-        of view: EnvelopeView, in bytes: UnsafeRawBufferPointer, reply: RuntimeReply,
-        replyBytes: UnsafeRawBufferPointer, rules: ActorRules
+        of view: EnvelopeView,
+        in bytes: UnsafeRawBufferPointer,
+        reply: RuntimeReply,
+        replyBytes: UnsafeRawBufferPointer,
+        rules: ActorRules
     ) -> FinalReport? {
         guard let id = view.idToken, !id.isEmpty else { return nil }
         let status: FinalReport.Status
@@ -23,7 +26,9 @@ enum FinalStatus {
 
     /// The first element's payload when it has one, otherwise the envelope's own; nil for the literal `null`.
     private static func result(
-        of view: EnvelopeView, in bytes: UnsafeRawBufferPointer, reply: RuntimeReply,
+        of view: EnvelopeView,
+        in bytes: UnsafeRawBufferPointer,
+        reply: RuntimeReply,
         replyBytes: UnsafeRawBufferPointer
     ) -> [UInt8]? {
         let text: [UInt8]?
@@ -54,7 +59,9 @@ enum FinalStatus {
     private static func route(of view: EnvelopeView, in bytes: UnsafeRawBufferPointer) -> FinalReport.RouteFacts? {
         guard let actors = view.actorsRange, view.actorCount > 0 else { return nil }
         return FinalReport.RouteFacts(
-            actorsJSON: Array(bytes[actors]), currentIndex: view.current,
-            currentActorJSON: view.currentActor.map { Array(bytes[$0.range]) })
+            actorsJSON: Array(bytes[actors]),
+            currentIndex: view.current,
+            currentActorJSON: view.currentActor.map { Array(bytes[$0.range]) }
+        )
     }
 }

@@ -67,7 +67,9 @@ extension Pipeline {
         }
         let wallClock = self.rules.enforcesDeadline ? self.clock.wallClock : 0
         self.perform(
-            RoutingDecision.admit(view, in: bytes, rules: self.rules, wallClock: wallClock), for: message)
+            RoutingDecision.admit(view, in: bytes, rules: self.rules, wallClock: wallClock),
+            for: message
+        )
     }
 
     private func perform(_ admission: RoutingDecision.Admission, for message: InFlightMessage) {
@@ -84,7 +86,11 @@ extension Pipeline {
             self.publishAfterReports(message)
         case .refuse(let reason):
             self.metrics.failed(reason.rawValue).increment()
-            self.log.warning("Message cannot be read by an end actor, giving it back", message, ["reason": reason.rawValue])
+            self.log.warning(
+                "Message cannot be read by an end actor, giving it back",
+                message,
+                ["reason": reason.rawValue]
+            )
             self.giveBack(message, cause: .unreadable)
         }
     }
@@ -106,7 +112,10 @@ extension Pipeline {
             actors = UnsafeRawBufferPointer(rebasing: slice.bytes[range])
         }
         gateway.reportProgress(
-            stage, id: id.string(in: bytes), actorsJSON: actors ?? UnsafeRawBufferPointer(start: nil, count: 0),
-            currentIndex: view.current)
+            stage,
+            id: id.string(in: bytes),
+            actorsJSON: actors ?? UnsafeRawBufferPointer(start: nil, count: 0),
+            currentIndex: view.current
+        )
     }
 }

@@ -63,9 +63,11 @@ extension Pipeline {
         else { return [] }
         return reply.elements(in: bytes).enumerated().dropFirst().map { index, element in
             ChildRegistration(
-                id: "\(id)-\(index)", parentID: id,
+                id: "\(id)-\(index)",
+                parentID: id,
                 actorsJSON: element.route?.actorsRange.map { Array(bytes[$0]) } ?? [],
-                currentIndex: element.route?.current ?? 0)
+                currentIndex: element.route?.current ?? 0
+            )
         }
     }
 
@@ -103,13 +105,22 @@ extension Pipeline {
     }
 
     private func publish(
-        _ element: ReplyElement, index: Int, of message: InFlightMessage, replyBytes: UnsafeRawBufferPointer
+        _ element: ReplyElement,
+        index: Int,
+        of message: InFlightMessage,
+        replyBytes: UnsafeRawBufferPointer
     ) {
         guard let view = message.view else { preconditionFailure("only an envelope has a reply") }
         self.outbound.removeAll()
         var sink = EnvelopeSink(list: self.outbound, inputSlice: message.body, replySlice: message.reply)
         EnvelopeWriter.write(
-            view, in: message.body.bytes, element: element, in: replyBytes, fanOutIndex: index, to: &sink)
+            view,
+            in: message.body.bytes,
+            element: element,
+            in: replyBytes,
+            fanOutIndex: index,
+            to: &sink
+        )
         self.send(message, index: index, to: self.target(of: element, replyBytes: replyBytes))
     }
 
@@ -125,7 +136,10 @@ extension Pipeline {
             guard let view = message.view else { preconditionFailure("an error envelope needs what was salvaged") }
             var sink = EnvelopeSink(list: self.outbound, inputSlice: message.body, replySlice: message.reply)
             ErrorEnvelope(
-                input: view, problem: problem, failedActor: self.rules.ownName, omitsPayload: omitsPayload
+                input: view,
+                problem: problem,
+                failedActor: self.rules.ownName,
+                omitsPayload: omitsPayload
             ).write(in: message.body.bytes, to: &sink)
         }
         self.send(message, index: 0, to: self.singleTarget(of: message))
@@ -141,8 +155,11 @@ extension Pipeline {
         guard let id = message.view?.idToken, index > 0 || id.hasEscapes else {
             let range = message.view?.idToken?.contents ?? 0..<0
             self.transport.publish(
-                self.outbound, to: target.destination, messageID: UnsafeRawBufferPointer(rebasing: bytes[range]),
-                token: token)
+                self.outbound,
+                to: target.destination,
+                messageID: UnsafeRawBufferPointer(rebasing: bytes[range]),
+                token: token
+            )
             return
         }
         // Rare: a fan-out child, or an id written with escapes.
@@ -150,7 +167,11 @@ extension Pipeline {
         if index > 0 { text += "-\(index)" }
         text.withUTF8 {
             self.transport.publish(
-                self.outbound, to: target.destination, messageID: UnsafeRawBufferPointer($0), token: token)
+                self.outbound,
+                to: target.destination,
+                messageID: UnsafeRawBufferPointer($0),
+                token: token
+            )
         }
     }
 
@@ -212,14 +233,20 @@ extension Pipeline {
             if message.retries.isEmpty, message.due == .distantFuture { self.timed.append(message) }
             message.retries.append(
                 .init(
-                    element: index, due: self.clock.now + delay, waitsForConnection: failure == .connectionLost))
+                    element: index,
+                    due: self.clock.now + delay,
+                    waitsForConnection: failure == .connectionLost
+                )
+            )
         case .replaceByError:
             message.isTooLarge = true
             self.perform(message.state.publicationGivenUp(), for: message)
         case .giveUp:
             self.log.warning(
-                "Publication failed", message,
-                ["destination": self.target(of: index, in: message).destination.queueName, "reason": "\(failure)"])
+                "Publication failed",
+                message,
+                ["destination": self.target(of: index, in: message).destination.queueName, "reason": "\(failure)"]
+            )
             self.dropRetries(of: message)
         }
     }

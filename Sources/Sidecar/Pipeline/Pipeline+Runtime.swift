@@ -125,7 +125,12 @@ extension Pipeline: RuntimeEvents {
         guard let view = message.view, let reply = message.reply.map({ (reply, $0.bytes) }) else { return nil }
         guard
             let report = FinalStatus.report(
-                of: view, in: message.body.bytes, reply: reply.0, replyBytes: reply.1, rules: self.rules)
+                of: view,
+                in: message.body.bytes,
+                reply: reply.0,
+                replyBytes: reply.1,
+                rules: self.rules
+            )
         else {
             if !view.isIDMissingOrEmpty {
                 self.log.warning("End actor has an unknown name, no final status is reported", message, [:])
@@ -168,7 +173,10 @@ extension Pipeline: RuntimeEvents {
             return
         }
         let report = FinalReport(
-            id: id.string(in: message.body.bytes), status: .timedOut, singleAttemptLimit: .seconds(1))
+            id: id.string(in: message.body.bytes),
+            status: .timedOut,
+            singleAttemptLimit: .seconds(1)
+        )
         gateway.reportFinal(report) { [weak self] _ in self?.endAfterCrash() }
     }
 

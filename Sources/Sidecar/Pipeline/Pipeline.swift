@@ -95,7 +95,11 @@ final class Pipeline: TransportEvents {
 
     /// - Parameter deadLetterQueue: `ASYA_QUEUE_DLQ`, a full queue name.
     init(
-        rules: ActorRules, limits: Limits, window: AdmissionWindow, deadLetterQueue: String?, pool: SlabPool,
+        rules: ActorRules,
+        limits: Limits,
+        window: AdmissionWindow,
+        deadLetterQueue: String?,
+        pool: SlabPool,
         parts: Parts
     ) {
         self.rules = rules
@@ -114,11 +118,23 @@ final class Pipeline: TransportEvents {
         self.targets = PublishTargetTable(metrics: parts.metrics)
         let happyEnd = Destination(actorName: rules.happyEnd)
         self.happyEndTarget = PublishTarget(
-            happyEnd, kind: .happyEnd, label: happyEnd.queueName, metrics: parts.metrics)
+            happyEnd,
+            kind: .happyEnd,
+            label: happyEnd.queueName,
+            metrics: parts.metrics
+        )
         self.emptyResultTarget = PublishTarget(
-            happyEnd, kind: .happyEnd, label: rules.happyEnd, metrics: parts.metrics)
+            happyEnd,
+            kind: .happyEnd,
+            label: rules.happyEnd,
+            metrics: parts.metrics
+        )
         self.errorEndTarget = PublishTarget(
-            Destination(actorName: rules.errorEnd), kind: .errorEnd, label: rules.errorEnd, metrics: parts.metrics)
+            Destination(actorName: rules.errorEnd),
+            kind: .errorEnd,
+            label: rules.errorEnd,
+            metrics: parts.metrics
+        )
         self.deadLetterTarget = deadLetterQueue.map {
             PublishTarget(Destination(directQueueName: $0), kind: .deadLetter, label: $0, metrics: parts.metrics)
         }

@@ -36,14 +36,19 @@ final class PipelineLog {
 
     /// A message was answered with an error envelope without a runtime call.
     func rejected(
-        _ message: InFlightMessage, problem: ErrorEnvelope.Problem, reason: RoutingDecision.FailureReason,
+        _ message: InFlightMessage,
+        problem: ErrorEnvelope.Problem,
+        reason: RoutingDecision.FailureReason,
         ownName: String
     ) {
         switch reason {
         case .routeMismatch:
             let actual = message.view?.currentActor?.string(in: message.body.bytes) ?? ""
             self.warning(
-                "Route mismatch: message routed to wrong actor", message, ["expected": ownName, "actual": actual])
+                "Route mismatch: message routed to wrong actor",
+                message,
+                ["expected": ownName, "actual": actual]
+            )
         case .parseError:
             guard case .text(let text) = problem else { return }
             self.warning("Failed to parse message", message, ["error": text])
@@ -53,7 +58,10 @@ final class PipelineLog {
     }
 
     private func write(
-        _ level: Logger.Level, _ text: StaticString, _ message: InFlightMessage, _ metadata: [String: String]
+        _ level: Logger.Level,
+        _ text: StaticString,
+        _ message: InFlightMessage,
+        _ metadata: [String: String]
     ) {
         var lines: Logger.Metadata = ["id": "\(Self.id(of: message))"]
         for (key, value) in metadata { lines[key] = "\(value)" }

@@ -50,7 +50,11 @@ struct PublishTargetTable {
         }
         let destination = Destination(actorName: String(decoding: name, as: UTF8.self))
         let target = PublishTarget(
-            destination, kind: .routing, label: destination.queueName, metrics: self.metrics)
+            destination,
+            kind: .routing,
+            label: destination.queueName,
+            metrics: self.metrics
+        )
         self.insert((hash, target))
         return target
     }

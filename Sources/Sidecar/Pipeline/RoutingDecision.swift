@@ -38,7 +38,10 @@ enum RoutingDecision {
     ///
     /// - Parameter wallClock: nanoseconds since 1970, only used when deadlines are enforced.
     static func admit(
-        _ view: EnvelopeView, in bytes: UnsafeRawBufferPointer, rules: ActorRules, wallClock: Int64
+        _ view: EnvelopeView,
+        in bytes: UnsafeRawBufferPointer,
+        rules: ActorRules,
+        wallClock: Int64
     ) -> Admission {
         if rules.isEndActor { return .callRuntime }
         if view.isIDMissingOrEmpty { return .reject(.missingID, .validationError) }

@@ -14,7 +14,7 @@ final class TestLoop {
     }
 
     /// Whether `condition` became true before the limit; looked at after every turn.
-    func run(limit: Duration = .seconds(5), until condition: @escaping () -> Bool) throws -> Bool {
+    func run(limit: Duration = .seconds(30), until condition: @escaping () -> Bool) throws -> Bool {
         if condition() { return true }
         var isTrue = false
         self.timer = try LoopTimer(loop: self.loop) { [unowned self] in self.loop.stop() }

@@ -144,7 +144,7 @@ final class GatewayScene {
         )
     }
 
-    func run(limit: Duration = .seconds(5), until condition: @escaping () -> Bool) throws -> Bool {
+    func run(limit: Duration = .seconds(30), until condition: @escaping () -> Bool) throws -> Bool {
         try self.driver.run(limit: limit) { [gateway = self.gateway] in
             gateway.serve()
             return condition()

@@ -57,7 +57,11 @@ final class AMQPConnection: StreamSocket.Delegate {
     private var isInBodyFrame = false
 
     init(
-        loop: EventLoop, pool: SlabPool, configuration: RabbitMQConfiguration, name: String, owner: any Owner
+        loop: EventLoop,
+        pool: SlabPool,
+        configuration: RabbitMQConfiguration,
+        name: String,
+        owner: any Owner
     ) throws(LoopError) {
         self.loop = loop
         self.pool = pool
@@ -73,8 +77,11 @@ final class AMQPConnection: StreamSocket.Delegate {
         self.socket = socket
         self.timer?.start(after: configuration.connectionTimeout)
         socket.connect(
-            host: configuration.url.host, port: configuration.url.port, tls: configuration.tls,
-            timeout: configuration.connectionTimeout)
+            host: configuration.url.host,
+            port: configuration.url.port,
+            tls: configuration.tls,
+            timeout: configuration.connectionTimeout
+        )
     }
 
     var isOpen: Bool { self.phase == .open }
@@ -243,7 +250,8 @@ final class AMQPConnection: StreamSocket.Delegate {
     private func readIntoBody(_ socket: StreamSocket) -> StreamSocket.ReadOutcome {
         guard let slab = self.bodySlab else { preconditionFailure("a body frame without a body") }
         return socket.read(
-            into: UnsafeMutableRawBufferPointer(start: slab.base + self.bodyFilled, count: self.frameRemaining))
+            into: UnsafeMutableRawBufferPointer(start: slab.base + self.bodyFilled, count: self.frameRemaining)
+        )
     }
 
     // MARK: Parsing
@@ -270,7 +278,8 @@ final class AMQPConnection: StreamSocket.Delegate {
         if frame.kind == .body { return try self.startBodyFrame(frame, unread) }
         guard case .frame = try self.decoder.scan(unread) else { return false }
         let payload = UnsafeRawBufferPointer(
-            rebasing: unread[FrameDecoder.headerByteCount..<FrameDecoder.headerByteCount + frame.payloadByteCount])
+            rebasing: unread[FrameDecoder.headerByteCount..<FrameDecoder.headerByteCount + frame.payloadByteCount]
+        )
         self.input.skip(frame.byteCount)
         switch frame.kind {
         case .method: try self.received(method: payload, channel: frame.channel)

@@ -22,7 +22,10 @@ struct RabbitMQConfiguration {
     var tls: TLSSettings? {
         guard self.url.isTLS else { return nil }
         return TLSSettings(
-            serverName: self.url.serverName ?? self.url.host, caFile: self.url.caFile,
-            certificateFile: self.url.certificateFile, keyFile: self.url.keyFile)
+            serverName: self.url.serverName ?? self.url.host,
+            caFile: self.url.caFile,
+            certificateFile: self.url.certificateFile,
+            keyFile: self.url.keyFile
+        )
     }
 }

@@ -40,15 +40,23 @@ final class RabbitMQConsumer: AMQPConnection.Owner {
     private var previousDeliveries: Int?
 
     init(
-        loop: EventLoop, pool: SlabPool, configuration: RabbitMQConfiguration, generation: UInt32, owner: any Owner
+        loop: EventLoop,
+        pool: SlabPool,
+        configuration: RabbitMQConfiguration,
+        generation: UInt32,
+        owner: any Owner
     ) throws(LoopError) {
         self.configuration = configuration
         self.generation = generation
         self.owner = owner
         self.retryTimer = try LoopTimer(loop: loop) { [unowned self] in self.openChannel() }
         self.connection = try AMQPConnection(
-            loop: loop, pool: pool, configuration: configuration,
-            name: configuration.connectionName + " consumer", owner: self)
+            loop: loop,
+            pool: pool,
+            configuration: configuration,
+            name: configuration.connectionName + " consumer",
+            owner: self
+        )
     }
 
     var isOpen: Bool { self.connection?.isOpen ?? false }
@@ -260,8 +268,11 @@ final class RabbitMQConsumer: AMQPConnection.Owner {
             return
         }
         let message = ReceivedMessage(
-            body: body, receipt: Receipt(generation: self.generation, tag: delivery.deliveryTag),
-            previousDeliveries: self.previousDeliveries, isRedelivered: delivery.isRedelivered)
+            body: body,
+            receipt: Receipt(generation: self.generation, tag: delivery.deliveryTag),
+            previousDeliveries: self.previousDeliveries,
+            isRedelivered: delivery.isRedelivered
+        )
         self.owner?.consumer(self, received: message)
     }
 }

@@ -64,7 +64,10 @@ final class RabbitMQPublisher: AMQPConnection.Owner {
     }
 
     init(
-        loop: EventLoop, pool: SlabPool, configuration: RabbitMQConfiguration, owner: any Owner
+        loop: EventLoop,
+        pool: SlabPool,
+        configuration: RabbitMQConfiguration,
+        owner: any Owner
     ) throws(LoopError) {
         self.loop = loop
         self.configuration = configuration
@@ -72,8 +75,12 @@ final class RabbitMQPublisher: AMQPConnection.Owner {
         self.scratch = PieceList(pool: pool)
         self.retryTimer = try LoopTimer(loop: loop) { [unowned self] in self.openChannel() }
         self.connection = try AMQPConnection(
-            loop: loop, pool: pool, configuration: configuration,
-            name: configuration.connectionName + " publisher", owner: self)
+            loop: loop,
+            pool: pool,
+            configuration: configuration,
+            name: configuration.connectionName + " publisher",
+            owner: self
+        )
     }
 
     var isOpen: Bool { self.channel == .open }
@@ -82,7 +89,10 @@ final class RabbitMQPublisher: AMQPConnection.Owner {
     // MARK: Publishing
 
     func publish(
-        _ body: PieceList, to destination: Destination, messageID: UnsafeRawBufferPointer, token: UInt64
+        _ body: PieceList,
+        to destination: Destination,
+        messageID: UnsafeRawBufferPointer,
+        token: UInt64
     ) {
         let prepared = self.prepared(destination)
         let isDirect = prepared.prefersDirect || destination.isDirect
@@ -100,8 +110,13 @@ final class RabbitMQPublisher: AMQPConnection.Owner {
         self.writeBody(body)
         self.tracker.published(
             Outstanding(
-                token: token, destination: prepared, messageIDHash: byteHash(id), byteCount: body.byteCount,
-                isDirect: isDirect))
+                token: token,
+                destination: prepared,
+                messageIDHash: byteHash(id),
+                byteCount: body.byteCount,
+                isDirect: isDirect
+            )
+        )
         self.updateCongestion()
     }
 
@@ -277,8 +292,11 @@ final class RabbitMQPublisher: AMQPConnection.Owner {
             self.confirmed(confirm, connection)
         case .returned(let message):
             self.returned = ReturnedMessage(
-                exchange: Array(payload[message.exchange]), routingKey: Array(payload[message.routingKey]),
-                messageIDHash: byteHash(UnsafeRawBufferPointer(start: nil, count: 0)), messageID: [])
+                exchange: Array(payload[message.exchange]),
+                routingKey: Array(payload[message.routingKey]),
+                messageIDHash: byteHash(UnsafeRawBufferPointer(start: nil, count: 0)),
+                messageID: []
+            )
         case .deliver, .other:
             break
         }

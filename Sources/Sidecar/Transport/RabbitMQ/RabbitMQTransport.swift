@@ -8,10 +8,16 @@ final class RabbitMQTransport: Transport {
     private static let startDelays: [Duration] = [.seconds(1), .seconds(2), .seconds(4), .seconds(8)]
     /// Delays of every later one: 0.2, 0.4 … 10 s.
     private static let reconnectBackoff = Backoff(
-        base: .milliseconds(200), factor: 2, cap: .seconds(10), jitter: 0.2)
+        base: .milliseconds(200),
+        factor: 2,
+        cap: .seconds(10),
+        jitter: 0.2
+    )
 
     private enum Phase {
-        case idle, starting(attempt: Int), running, closing, closed
+        case idle
+        case starting(attempt: Int)
+        case running, closing, closed
     }
 
     private let loop: EventLoop
@@ -38,7 +44,11 @@ final class RabbitMQTransport: Transport {
     unowned var events: (any TransportEvents)?
 
     init(
-        loop: EventLoop, pool: SlabPool, configuration: RabbitMQConfiguration, metrics: SidecarMetrics, logger: Logger
+        loop: EventLoop,
+        pool: SlabPool,
+        configuration: RabbitMQConfiguration,
+        metrics: SidecarMetrics,
+        logger: Logger
     ) throws(LoopError) {
         self.loop = loop
         self.pool = pool
@@ -85,7 +95,10 @@ final class RabbitMQTransport: Transport {
     var isConnected: Bool { (self.consumer?.isOpen ?? false) && (self.publisher?.isOpen ?? false) }
 
     func publish(
-        _ body: PieceList, to destination: Destination, messageID: UnsafeRawBufferPointer, token: UInt64
+        _ body: PieceList,
+        to destination: Destination,
+        messageID: UnsafeRawBufferPointer,
+        token: UInt64
     ) {
         guard let publisher = self.publisher else {
             self.loop.atTurnEnd { [weak self] in
@@ -143,8 +156,12 @@ final class RabbitMQTransport: Transport {
         guard self.consumer == nil else { return }
         do throws(LoopError) {
             self.consumer = try RabbitMQConsumer(
-                loop: self.loop, pool: self.pool, configuration: self.configuration,
-                generation: self.nextGeneration, owner: self)
+                loop: self.loop,
+                pool: self.pool,
+                configuration: self.configuration,
+                generation: self.nextGeneration,
+                owner: self
+            )
         } catch {
             self.connectionLost(reason: "\(error)", timer: self.consumerTimer, backoff: &self.consumerBackoff)
         }
@@ -154,7 +171,11 @@ final class RabbitMQTransport: Transport {
         guard self.publisher == nil else { return }
         do throws(LoopError) {
             self.publisher = try RabbitMQPublisher(
-                loop: self.loop, pool: self.pool, configuration: self.configuration, owner: self)
+                loop: self.loop,
+                pool: self.pool,
+                configuration: self.configuration,
+                owner: self
+            )
         } catch {
             self.connectionLost(reason: "\(error)", timer: self.publisherTimer, backoff: &self.publisherBackoff)
         }
@@ -204,7 +225,8 @@ final class RabbitMQTransport: Transport {
         }
         self.logger.warning(
             "Cannot connect to the broker, trying again",
-            metadata: ["attempt": "\(attempt + 1)", "error": "\(reason)"])
+            metadata: ["attempt": "\(attempt + 1)", "error": "\(reason)"]
+        )
         self.phase = .starting(attempt: attempt + 1)
         self.consumerTimer?.start(after: Self.startDelays[attempt])
         self.publisherTimer?.start(after: Self.startDelays[attempt])

@@ -6,9 +6,13 @@ extension SidecarConfiguration {
     /// - Throws: `ConfigurationError` when `ASYA_RABBITMQ_URL` is not an address; the text never shows a password.
     func rabbitMQ() throws(ConfigurationError) -> RabbitMQConfiguration {
         RabbitMQConfiguration(
-            url: try self.brokerURL(), exchange: self.rabbitMQSettings.exchange, queueName: self.queueName,
-            connectionName: "asya-sidecar " + self.actorName, queueAttempts: self.queueRetryMaxAttempts,
-            queueBackoff: self.queueRetryBackoff)
+            url: try self.brokerURL(),
+            exchange: self.rabbitMQSettings.exchange,
+            queueName: self.queueName,
+            connectionName: "asya-sidecar " + self.actorName,
+            queueAttempts: self.queueRetryMaxAttempts,
+            queueBackoff: self.queueRetryBackoff
+        )
     }
 
     private func brokerURL() throws(ConfigurationError) -> AMQPURL {
