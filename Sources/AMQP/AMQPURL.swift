@@ -4,9 +4,13 @@
 public struct AMQPURL: Equatable, Sendable, CustomStringConvertible {
     /// Whether the connection is encrypted (`amqps`).
     public var isTLS = false
+    /// Name or address; no brackets around an IPv6 address.
     public var host = "localhost"
+    /// 5672, with TLS 5671, unless given.
     public var port = 5672
+    /// guest with password guest unless given.
     public var credentials = Credentials.guest
+    /// `/` unless given.
     public var virtualHost = "/"
     /// Query `heartbeat`, in seconds.
     public var heartbeatSeconds: UInt16?
@@ -14,14 +18,20 @@ public struct AMQPURL: Equatable, Sendable, CustomStringConvertible {
     public var connectionTimeoutMilliseconds: Int?
     /// Query `channel_max`.
     public var channelMaximum: UInt16?
+    /// Query `cacertfile`: PEM file of the authorities; the system's count without it.
     public var caFile: String?
+    /// Query `certfile`: PEM file of the client's certificate.
     public var certificateFile: String?
+    /// Query `keyfile`: PEM file of the client's key.
     public var keyFile: String?
+    /// Query `server_name_indication`: the name that the certificate must carry, when it is not the host's.
     public var serverName: String?
+    /// Query `auth_mechanism`.
     public var mechanism = AuthenticationMechanism.plain
 
     /// What is wrong with an address; names the part, never its content where that could be a secret.
     public struct ParseError: Error, Equatable, CustomStringConvertible {
+        /// A part of a sentence whose subject is the address.
         public let description: String
         init(_ description: String) { self.description = description }
     }
@@ -59,6 +69,7 @@ public struct AMQPURL: Equatable, Sendable, CustomStringConvertible {
         try self.parseQuery(query)
     }
 
+    /// Fit for a log line.
     public var description: String {
         "\(self.isTLS ? "amqps" : "amqp")://\(self.host):\(self.port) vhost \(self.virtualHost)"
     }

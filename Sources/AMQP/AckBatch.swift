@@ -5,7 +5,9 @@
 public struct AckBatch: Sendable {
     /// One acknowledgement frame.
     public struct Frame: Equatable, Sendable {
+        /// The last delivery it settles.
         public var tag: UInt64
+        /// It settles everything up to the tag.
         public var isMultiple: Bool
     }
 
@@ -19,6 +21,7 @@ public struct AckBatch: Sendable {
     /// Acknowledged since the last `frames`.
     private var pending: [UInt64] = []
 
+    /// A channel without deliveries.
     public init() {}
 
     /// Deliveries without an answer.
@@ -54,6 +57,7 @@ public struct AckBatch: Sendable {
         if self.pending.isEmpty { self.dropSettledPrefix() }
     }
 
+    /// Whether `takeFrames` has something to send.
     public var hasPending: Bool { !self.pending.isEmpty }
 
     /// Calls `send` for each frame that is due.

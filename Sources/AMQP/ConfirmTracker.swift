@@ -17,6 +17,7 @@ public struct ConfirmTracker<Publication> {
     @usableFromInline var head = 0
     @usableFromInline var firstTag: UInt64 = 1
 
+    /// A channel on which nothing was published.
     @inlinable public init() {}
 
     /// Publications without an answer.
@@ -26,6 +27,7 @@ public struct ConfirmTracker<Publication> {
         return count
     }
 
+    /// Whether nothing waits for an answer.
     @inlinable public var isEmpty: Bool { self.head == self.entries.count }
 
     /// A publication was written.

@@ -7,6 +7,8 @@ from harness.envelopes import body
 from harness.scripted_runtime import delayed_echo
 from harness.waiting import eventually
 
+pytestmark = [pytest.mark.concurrent]
+
 
 def fails(world, *texts, **environment):
     """The sidecar ends with status 1 and an ERROR line that contains the texts."""

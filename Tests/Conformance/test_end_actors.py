@@ -5,6 +5,8 @@ from harness.envelopes import body
 from harness.scripted_runtime import always, end_reply, error, reply
 from harness.waiting import holds_for
 
+pytestmark = [pytest.mark.concurrent]
+
 
 def end_world(world, actor="happy-end", script=end_reply, gateway=None, **environment):
     """A world with one end actor and a tap on everything published; returns (runtime, sidecar)."""

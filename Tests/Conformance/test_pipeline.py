@@ -1,6 +1,9 @@
 """Whole pipelines with the real Python runtime: what envelope.md 13 promises from end to end."""
 
+import pytest
 from harness.envelopes import body, encode
+
+pytestmark = [pytest.mark.concurrent]
 
 
 def actor(world, name, handler, mode="payload", gateway=None, **environment):

@@ -132,7 +132,7 @@ final class Pod: PipelineOwner {
         if queued != self.pipeline.queued.count {
             self.world.violated("\(queued) messages think they are queued, \(self.pipeline.queued.count) are")
         }
-        let inRuntime = held.count { $0.state.phase == .inRuntime }
+        let inRuntime = held.count { $0.state.phase == .inRuntime && !$0.isLastBeforeCrash }
         if inRuntime != self.pipeline.inRuntime.count {
             self.world.violated(
                 "\(inRuntime) messages think the runtime has them, \(self.pipeline.inRuntime.count) are"

@@ -136,7 +136,7 @@ import Testing
         let silent = try scene.client()
         slow.send("GET /metrics HTTP/1.1\r\nHos")
         let start = scene.driver.loop.now
-        #expect(try scene.driver.run({ slow.text.hasPrefix("HTTP/1.1 408 ") && silent.isClosed })
+        #expect(try scene.driver.run { slow.text.hasPrefix("HTTP/1.1 408 ") && silent.isClosed })
         #expect(scene.driver.loop.now - start > .milliseconds(290))
         #expect(silent.text == "")
     }
