@@ -72,12 +72,14 @@ let package = Package(
         .testTarget(name: "AMQPTests", dependencies: ["AMQP"], swiftSettings: strict),
         .testTarget(
             name: "SidecarTests",
-            dependencies: ["Sidecar", "Envelope", "AMQP", "Support"],
+            dependencies: [
+                "Sidecar", "Envelope", "AMQP", "Support", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(
             name: "Simulation",
-            dependencies: ["Sidecar", "Envelope", "Support"],
+            dependencies: ["Sidecar", "Envelope", "Support", .product(name: "Logging", package: "swift-log")],
             swiftSettings: strict
         ),
     ]

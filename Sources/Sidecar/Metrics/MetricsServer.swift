@@ -93,23 +93,22 @@ final class MetricsServer {
         self.reportFinished()
     }
 
+    /// At least one connection waits. One is taken per event, so that room is made only for connections that exist;
+    /// the poll is level-triggered and calls again for the next.
     private func accept() {
-        guard let endpoints = self.endpoints else { return }
-        while let listener = self.listener {
-            guard self.makeRoom() else {
-                listener.setAccepting(false)
-                return
-            }
-            switch listener.accept() {
-            case .connection(let descriptor):
-                self.adopt(descriptor, endpoints)
-            case .nothingWaits:
-                return
-            case .failed(let reason):
-                self.logger.warning("Metrics connection not accepted", metadata: ["error": "\(reason)"])
-                self.pauseAccepting(listener)
-                return
-            }
+        guard let endpoints = self.endpoints, let listener = self.listener else { return }
+        guard self.makeRoom() else {
+            listener.setAccepting(false)
+            return
+        }
+        switch listener.accept() {
+        case .connection(let descriptor):
+            self.adopt(descriptor, endpoints)
+        case .nothingWaits:
+            break
+        case .failed(let reason):
+            self.logger.warning("Metrics connection not accepted", metadata: ["error": "\(reason)"])
+            self.pauseAccepting(listener)
         }
     }
 
