@@ -16,6 +16,8 @@ public final class Sidecar {
 
     /// How long the broker may take to confirm that it has seen the last acknowledgements.
     private static let closeLimit = Duration.seconds(2)
+    /// How long the last progress reports may take at a shutdown.
+    private static let lastReportsLimit = Duration.seconds(1)
     /// `/ready` turns to 503 when the broker has taken no publications for this long.
     private static let blockedLimit = Duration.seconds(10)
 
@@ -249,7 +251,11 @@ extension Sidecar: PipelineOwner {
 
     func pipelineDrained() {
         self.logger.info("Drained")
-        self.end(status: 0)
+        guard let gateway = self.gateway else {
+            self.end(status: 0)
+            return
+        }
+        gateway.whenIdle(limit: Self.lastReportsLimit) { [unowned self] in self.end(status: 0) }
     }
 
     func pipelineFailed() {
@@ -260,8 +266,11 @@ extension Sidecar: PipelineOwner {
     func transportClosed() {
         guard self.phase != .ended else { return }
         self.phase = .ended
-        self.metricsServer?.close()
-        self.loop.stop()
+        guard let server = self.metricsServer else {
+            self.loop.stop()
+            return
+        }
+        server.finish { [unowned self] in self.loop.stop() }
     }
 }
 

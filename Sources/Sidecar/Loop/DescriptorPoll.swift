@@ -23,20 +23,28 @@ final class DescriptorPoll {
         guard result == 0 else {
             // The handle never became active, so there is no close callback to wait for.
             cuvshim_handle_free(handle)
-            self.isInitialised = false
+            self.isWatching = false
             throw LoopError.failed(operation: "poll descriptor", code: systemErrorText(result))
         }
         cuvshim_set_data(handle, Unmanaged.passUnretained(self).toOpaque())
     }
 
-    private var isInitialised = true
+    private var isWatching = true
 
     deinit {
-        if self.isInitialised { cuvshim_close_and_free(self.handle) }
+        self.stop()
+    }
+
+    /// Ends the watch for good; the descriptor may be closed now. Letting go of the object is not enough inside its own
+    /// event: it lives until the event is over, and libuv refuses to watch a new descriptor with the same number.
+    func stop() {
+        guard self.isWatching else { return }
+        self.isWatching = false
+        cuvshim_close_and_free(self.handle)
     }
 
     func wait(for interest: Interest) {
-        guard interest != self.current else { return }
+        guard self.isWatching, interest != self.current else { return }
         self.current = interest
         guard !interest.isEmpty else {
             uv_poll_stop(self.handle)

@@ -23,7 +23,8 @@ final class LoopTimer {
 
     /// Fires once after `delay`, rounded up to whole milliseconds.
     func start(after delay: Duration) {
-        let milliseconds = (delay.wholeNanoseconds + 999_999) / 1_000_000
+        // Rounded up, and one more because the loop's own clock is cut to whole milliseconds.
+        let milliseconds = delay == .zero ? 0 : (delay.wholeNanoseconds + 1_999_999) / 1_000_000
         self.isActive = true
         // The loop's cached time may be old after a long turn; a timer must never fire early because of it.
         uv_update_time(self.loop.uv)

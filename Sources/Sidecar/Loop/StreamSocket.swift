@@ -316,6 +316,7 @@ final class StreamSocket {
     private func dropDescriptor() {
         if let tls = self.tls { cuvshim_tls_free(tls) }
         self.tls = nil
+        self.poll?.stop()
         self.poll = nil
         if self.descriptor >= 0 { cuvshim_close(self.descriptor) }
         self.descriptor = -1

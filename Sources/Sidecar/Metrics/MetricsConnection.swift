@@ -63,6 +63,11 @@ final class MetricsConnection: StreamSocket.Delegate {
         return false
     }
 
+    var isBetweenRequests: Bool {
+        if case .idle = self.state { return true }
+        return false
+    }
+
     /// May be closed without anyone missing an answer: between requests, or before the first byte of one.
     var isIdle: Bool {
         switch self.state {

@@ -139,7 +139,11 @@ final class MetricsServer {
     private func makeRoom() -> Bool {
         if self.connections.count < Self.connectionLimit { return true }
         let idle = self.connections.filter(\.isIdle)
-        guard let oldest = idle.min(by: { $0.deadline < $1.deadline }) else { return false }
+        // One that has said nothing yet may be about to: those between two requests go first.
+        let oldest = idle.min {
+            ($0.isBetweenRequests ? 0 : 1, $0.deadline) < ($1.isBetweenRequests ? 0 : 1, $1.deadline)
+        }
+        guard let oldest else { return false }
         oldest.close()
         self.connections.removeAll { $0.isClosed }
         return true
