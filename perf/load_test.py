@@ -135,6 +135,8 @@ def main(arguments):
     options = _options(arguments)
     visible = [a for i, a in enumerate(arguments) if a != "--tools" and (i == 0 or arguments[i - 1] != "--tools")]
     plan = scenarios.QUICK if options.quick else scenarios.FULL
+    for path in options.sidecars.values():
+        machine.forget_cached(path)
     if options.rounds is not None:
         plan = scenarios.with_rounds(plan, options.rounds)
     processes.exit_on_termination()

@@ -85,3 +85,14 @@ def _first_value(path, name):
 def _git(repository, *arguments):
     done = subprocess.run(["git", "-C", repository, *arguments], capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def forget_cached(path):
+    """Drops a program's pages from the cache, so that it is read as on a node that has just pulled the image.
+
+    The pages of a file that was written a moment ago are cached in large pieces and mapped whole, which doubled the
+    resident size of a freshly built binary (12 MB instead of 6) without it touching more of itself.
+    """
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

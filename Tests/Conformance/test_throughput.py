@@ -145,7 +145,8 @@ def test_a_broker_five_milliseconds_away_does_not_make_a_round_trip_per_message(
 @pytest.mark.slow
 @pytest.mark.parametrize("answer", [500, "hang", None], ids=["answers 500", "hangs", "is gone"])
 def test_a_bad_gateway_does_not_slow_the_messages(world, answer):
-    """14.11 says less than 10 %; the bound here allows for the noise of a shared machine. perf measures exactly."""
+    """14.11 says less than 10 %, which perf measures. A machine that is busy with something else can only make one
+    side slower, so this takes the best of several attempts: what it catches is a path that waits for the gateway."""
     world.declare_usual()
     times = {}
     for name in ("none", "bad"):
@@ -156,10 +157,11 @@ def test_a_bad_gateway_does_not_slow_the_messages(world, answer):
         if gateway is not None and answer is None:
             gateway.stop()
         seconds_for(world, 100, "warm")
-        times[name] = min(seconds_for(world, 700, "m%d" % i) for i in range(2))
+        times[name] = min(seconds_for(world, 700, "m%d" % i) for i in range(4))
         sidecar.kill()
     print("seconds: %r" % times)
-    assert times["bad"] <= 1.35 * times["none"]
+    # Waiting once per message for a gateway that hangs would take 5 s for each.
+    assert times["bad"] <= 2 * times["none"]
 
 
 # Sizes and memory
