@@ -47,8 +47,8 @@ struct ByteSlice {
 final class SlabPool {
     /// Ordinary slab: a few hundred small messages, or one of the sizes that fit a read.
     static let ordinaryByteCount = 64 * 1024
-    /// Free bytes kept for reuse; the rest goes back to the system. Two large bodies in each direction.
-    static let retainedByteLimit = 4 * 1024 * 1024
+    /// Free bytes kept for reuse; the rest goes back to the system. Four bodies of 1 MiB in each direction.
+    static let retainedByteLimit = 8 * 1024 * 1024
 
     private var free: [(base: UnsafeMutableRawPointer, capacity: Int)] = []
     private(set) var retainedByteCount = 0

@@ -38,7 +38,7 @@ final class Pipeline: TransportEvents {
         /// `ASYA_QUEUE_MAX_DELIVERIES`; 0 = unlimited.
         var maxDeliveries: Int
         /// Bytes held beyond which a few messages are enough: large bodies gain nothing from a wide window.
-        var comfortableByteCount = 4 * 1024 * 1024
+        var comfortableByteCount = 6 * 1024 * 1024
         /// How many messages may be held however large they are (as long as `heldByteLimit` allows).
         var comfortableMessageCount = 3
         /// Time for publishing the error envelope of a timeout before the process ends without it.
