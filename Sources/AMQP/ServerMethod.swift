@@ -141,10 +141,6 @@ public struct CloseReason: Equatable, Sendable, CustomStringConvertible {
     /// The server's own words, with the number.
     public var description: String { "\(self.text) (\(self.code))" }
 
-    /// Reply codes of AMQP 0-9-1 that are treated specially.
-    public static let accessRefused: UInt16 = 403
-    /// No such queue or exchange.
-    public static let notFound: UInt16 = 404
-    /// Among others a message above the limit of the broker.
+    /// Reply code of AMQP 0-9-1 for, among others, a message above the broker's limit.
     public static let preconditionFailed: UInt16 = 406
 }

@@ -7,13 +7,10 @@ import Support
 final class PipelineLog {
     private let logger: Logger
     private var limiter: LogLimiter
-    /// Whether per-message lines are wanted.
-    let isDebugging: Bool
 
     /// - Parameter clock: monotonic nanoseconds.
     init(logger: Logger, clock: @escaping () -> UInt64) {
         self.logger = logger
-        self.isDebugging = logger.logLevel <= .debug
         self.limiter = LogLimiter(logger: logger, clock: clock)
     }
 
@@ -27,11 +24,6 @@ final class PipelineLog {
 
     func warning(_ text: StaticString, _ message: InFlightMessage, _ metadata: [String: String]) {
         self.write(.warning, text, message, metadata)
-    }
-
-    func debug(_ text: StaticString, _ message: InFlightMessage) {
-        guard self.isDebugging else { return }
-        self.logger.debug("\(text)", metadata: ["id": "\(Self.id(of: message))"])
     }
 
     /// A message was answered with an error envelope without a runtime call.
