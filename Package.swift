@@ -25,10 +25,12 @@ let strictC: [CSetting] = [
 let package = Package(
     name: "asya",
     products: [
-        .executable(name: "asya-sidecar", targets: ["asya-sidecar"])
+        .executable(name: "asya-sidecar", targets: ["asya-sidecar"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.2")
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        // The gateway: HTTP server, YAML of the tools file, bearer tokens.
+        // The operator: requests to the API server.
     ],
     targets: [
         // C libraries and the only C we write.
@@ -56,7 +58,8 @@ let package = Package(
         .target(
             name: "Sidecar",
             dependencies: [
-                "CUVShim", "Support", "Envelope", "AMQP", .product(name: "Logging", package: "swift-log"),
+                "CUVShim", "Support", "Envelope", "AMQP",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: hotPath
         ),
@@ -73,7 +76,8 @@ let package = Package(
         .testTarget(
             name: "SidecarTests",
             dependencies: [
-                "Sidecar", "Envelope", "AMQP", "Support", .product(name: "Logging", package: "swift-log"),
+                "Sidecar", "Envelope", "AMQP", "Support",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),

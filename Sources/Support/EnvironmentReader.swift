@@ -15,7 +15,10 @@ public struct EnvironmentReader: Sendable {
     }
 
     /// A reader over the variables the process was started with.
-    public static var process: EnvironmentReader {
+    public static var process: EnvironmentReader { EnvironmentReader(self.processVariables) }
+
+    /// The variables the process was started with, to be passed on to other processes.
+    public static var processVariables: [String: String] {
         var variables: [String: String] = [:]
         var entry = environ
         while let pointer = entry.pointee {
@@ -26,7 +29,7 @@ public struct EnvironmentReader: Sendable {
             }
             entry += 1
         }
-        return EnvironmentReader(variables)
+        return variables
     }
 
     /// The text of a variable; nil when it is unset or empty.
