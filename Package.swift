@@ -43,6 +43,7 @@ let package = Package(
             ]
         ),
         .target(name: "CJSONScanner", cSettings: strictC),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
 
         // Pure code: no I/O.
@@ -54,11 +55,14 @@ let package = Package(
         .target(name: "Envelope", dependencies: ["CJSONScanner"], swiftSettings: hotPath),
         .target(name: "AMQP", dependencies: ["CRabbitMQ", "Support"], swiftSettings: hotPath),
 
+        // Durable queues in one SQLite file.
+        .target(name: "LocalQueue", dependencies: ["CSQLite", "Support"], swiftSettings: hotPath),
+
         // The data plane.
         .target(
             name: "Sidecar",
             dependencies: [
-                "CUVShim", "Support", "Envelope", "AMQP",
+                "CUVShim", "Support", "Envelope", "AMQP", "LocalQueue",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: hotPath
@@ -72,11 +76,12 @@ let package = Package(
 
         .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: strict),
         .testTarget(name: "EnvelopeTests", dependencies: ["Envelope"], swiftSettings: strict),
+        .testTarget(name: "LocalQueueTests", dependencies: ["LocalQueue"], swiftSettings: strict),
         .testTarget(name: "AMQPTests", dependencies: ["AMQP"], swiftSettings: strict),
         .testTarget(
             name: "SidecarTests",
             dependencies: [
-                "Sidecar", "Envelope", "AMQP", "Support",
+                "Sidecar", "Envelope", "AMQP", "LocalQueue", "Support",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
