@@ -53,6 +53,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "Envelope", dependencies: ["CJSONScanner"], swiftSettings: hotPath),
+        .target(name: "Traces", dependencies: ["Support"], swiftSettings: strict),
         .target(name: "AMQP", dependencies: ["CRabbitMQ", "Support"], swiftSettings: hotPath),
 
         // Durable queues in one SQLite file.
@@ -62,7 +63,7 @@ let package = Package(
         .target(
             name: "Sidecar",
             dependencies: [
-                "CUVShim", "Support", "Envelope", "AMQP", "LocalQueue",
+                "CUVShim", "Support", "Envelope", "AMQP", "LocalQueue", "Traces",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: hotPath
@@ -77,11 +78,12 @@ let package = Package(
         .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: strict),
         .testTarget(name: "EnvelopeTests", dependencies: ["Envelope"], swiftSettings: strict),
         .testTarget(name: "LocalQueueTests", dependencies: ["LocalQueue"], swiftSettings: strict),
+        .testTarget(name: "TracesTests", dependencies: ["Traces", "Support"], swiftSettings: strict),
         .testTarget(name: "AMQPTests", dependencies: ["AMQP"], swiftSettings: strict),
         .testTarget(
             name: "SidecarTests",
             dependencies: [
-                "Sidecar", "Envelope", "AMQP", "LocalQueue", "Support",
+                "Sidecar", "Envelope", "AMQP", "LocalQueue", "Support", "Traces",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
