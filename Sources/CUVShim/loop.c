@@ -21,6 +21,7 @@ uv_timer_t *cuvshim_timer_new(void) { return calloc(1, sizeof(uv_timer_t)); }
 uv_prepare_t *cuvshim_prepare_new(void) { return calloc(1, sizeof(uv_prepare_t)); }
 uv_idle_t *cuvshim_idle_new(void) { return calloc(1, sizeof(uv_idle_t)); }
 uv_signal_t *cuvshim_signal_new(void) { return calloc(1, sizeof(uv_signal_t)); }
+uv_async_t *cuvshim_async_new(void) { return calloc(1, sizeof(uv_async_t)); }
 uv_getaddrinfo_t *cuvshim_getaddrinfo_new(void) { return calloc(1, sizeof(uv_getaddrinfo_t)); }
 void cuvshim_handle_free(void *handle) { free(handle); }
 

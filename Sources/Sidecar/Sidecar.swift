@@ -1,6 +1,6 @@
 import CUVShim
 import Glibc
-public import Logging
+package import Logging
 import Support
 
 /// The sidecar: one actor's queue on one side, its runtime's socket on the other.
@@ -27,6 +27,7 @@ public final class Sidecar {
     private let transport: any Transport
     private let runtime: RuntimeClient
     private let gateway: ProgressReporter?
+    private let traceExporter: TraceExporter?
     private let metrics: SidecarMetrics
     private let metricsServer: MetricsServer?
     private let pipeline: Pipeline
@@ -43,7 +44,9 @@ public final class Sidecar {
     private var exitStatus: Int32 = 0
 
     /// Puts the parts together; nothing is connected yet.
-    public init(configuration: SidecarConfiguration, logger: Logger) throws {
+    ///
+    /// - Parameter sqs: makes the SQS transport, for programs that have it.
+    package init(configuration: SidecarConfiguration, logger: Logger, sqs: TransportFactory? = nil) throws {
         cuvshim_ignore_sigpipe()
         let loop = try EventLoop()
         let pool = SlabPool()
@@ -52,7 +55,7 @@ public final class Sidecar {
         self.loop = loop
         let metrics = SidecarMetrics(configuration: configuration, logger: logger)
         self.metrics = metrics
-        self.transport = try Self.makeTransport(configuration, loop, pool, metrics, logger)
+        self.transport = try Self.makeTransport(configuration, loop, pool, metrics, logger, sqs)
         self.runtime = try RuntimeClient(
             loop: loop,
             pool: pool,
@@ -61,6 +64,9 @@ public final class Sidecar {
         )
         self.gateway = try configuration.gatewayURL.map {
             try ProgressReporter(loop: loop, url: $0, metrics: metrics, logger: logger)
+        }
+        self.traceExporter = try configuration.tracing.map {
+            try TraceExporter(loop: loop, settings: $0, logger: logger)
         }
         self.isGatewayUp = self.gateway == nil
         self.metricsServer =
@@ -79,6 +85,7 @@ public final class Sidecar {
                 metrics: self.metrics,
                 clock: loop,
                 log: PipelineLog(logger: logger, clock: { uv_hrtime() }),
+                tracer: self.traceExporter.map { HopTracer(configuration, export: $0.export) },
                 random: SystemRandomNumberGenerator()
             )
         )
@@ -220,7 +227,8 @@ public final class Sidecar {
         _ loop: EventLoop,
         _ pool: SlabPool,
         _ metrics: SidecarMetrics,
-        _ logger: Logger
+        _ logger: Logger,
+        _ sqs: TransportFactory?
     ) throws -> any Transport {
         switch configuration.transport {
         case .rabbitmq:
@@ -231,10 +239,29 @@ public final class Sidecar {
                 metrics: metrics,
                 logger: logger
             )
+        case .embedded:
+            return try EmbeddedTransport(
+                loop: loop,
+                pool: pool,
+                configuration: configuration.embedded(),
+                metrics: metrics,
+                logger: logger
+            )
         case .sqs:
-            throw ConfigurationError.invalid(
-                variable: "ASYA_TRANSPORT",
-                problem: "is sqs, which this build does not have; use rabbitmq"
+            guard let sqs else {
+                throw ConfigurationError.invalid(
+                    variable: "ASYA_TRANSPORT",
+                    problem: "is sqs, which this program does not have; it is in asya-sidecar-sqs"
+                )
+            }
+            return try sqs(
+                TransportContext(
+                    loop: loop,
+                    pool: pool,
+                    configuration: configuration,
+                    logger: logger,
+                    connectionChanged: { metrics.transportConnectionChanged(isConnected: $0) }
+                )
             )
         }
     }
@@ -246,16 +273,29 @@ extension Sidecar: PipelineOwner {
     }
 
     func transportFailedToStart(reason: String) {
-        self.fail("Cannot connect to the broker", metadata: ["error": "\(reason)"])
+        // Later than at the start there may be deliveries in our hands.
+        if self.phase != .starting { self.pipeline.abandon() }
+        self.fail(
+            self.configuration.transport == .embedded ? "Cannot use the queue file" : "Cannot connect to the broker",
+            metadata: ["error": "\(reason)"]
+        )
     }
 
     func pipelineDrained() {
         self.logger.info("Drained")
-        guard let gateway = self.gateway else {
-            self.end(status: 0)
-            return
+        self.sendLastReports { [unowned self] in
+            self.sendLastSpans { [unowned self] in self.end(status: 0) }
         }
-        gateway.whenIdle(limit: Self.lastReportsLimit) { [unowned self] in self.end(status: 0) }
+    }
+
+    private func sendLastReports(done: @escaping () -> Void) {
+        guard let gateway = self.gateway else { return done() }
+        gateway.whenIdle(limit: Self.lastReportsLimit, done: done)
+    }
+
+    private func sendLastSpans(done: @escaping () -> Void) {
+        guard let exporter = self.traceExporter else { return done() }
+        exporter.whenIdle(limit: Self.lastReportsLimit, done: done)
     }
 
     func pipelineFailed() {

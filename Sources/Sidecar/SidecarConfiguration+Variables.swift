@@ -1,7 +1,12 @@
+import LocalQueue
 import Logging
 import Support
+import Traces
 
 extension SidecarConfiguration {
+    /// Every variable, for documentation.
+    static var variableRows: [EnvironmentVariableRow] { Variables.rows }
+
     /// The table of the sidecar's variables (`sidecar.md` section 2): one row each, from which the reader works and
     /// the documentation is made.
     enum Variables {
@@ -19,7 +24,7 @@ extension SidecarConfiguration {
             name: "ASYA_TRANSPORT",
             default: "rabbitmq",
             defaultText: "rabbitmq",
-            format: "`rabbitmq` or `sqs`",
+            format: "`rabbitmq`, `sqs` or `embedded`",
             text: "Queue system."
         ) { .value($0) }
         static let logLevel = Logger.Level.variable
@@ -99,6 +104,18 @@ extension SidecarConfiguration {
             "ASYA_SQS_ENDPOINT",
             text: "Base endpoint, for instance a local emulator."
         )
+        static let awsSQSEndpoint = EnvironmentVariable.optionalString(
+            "AWS_ENDPOINT_URL_SQS",
+            text: "The same, as AWS's own tools know it; `ASYA_SQS_ENDPOINT` wins."
+        )
+        static let awsEndpoint = EnvironmentVariable.optionalString(
+            "AWS_ENDPOINT_URL",
+            text: "Base endpoint of every AWS service; the two above win."
+        )
+        static let awsCABundle = EnvironmentVariable.optionalString(
+            "AWS_CA_BUNDLE",
+            text: "PEM file of the authorities to trust on SQS instead of the system's."
+        )
         static let awsRegion = EnvironmentVariable.string(
             "ASYA_AWS_REGION",
             default: "us-east-1",
@@ -121,6 +138,31 @@ extension SidecarConfiguration {
         static let sqsMaxMessages = EnvironmentVariable.optionalInteger(
             "ASYA_SQS_MAX_MESSAGES",
             in: 1...largestBatch,
+            unsetText: "adaptive",
+            text: "Pins the number of messages held at a time."
+        )
+        static let embeddedPath = EnvironmentVariable.optionalString(
+            "ASYA_EMBEDDED_PATH",
+            text: "File of the queues of this machine; required with `embedded`."
+        )
+        static let embeddedSynchronous = EnvironmentVariable<LocalQueue.Synchronous>(
+            name: "ASYA_EMBEDDED_SYNCHRONOUS",
+            default: .full,
+            defaultText: LocalQueue.Synchronous.full.rawValue,
+            format: "`FULL` or `NORMAL`",
+            text: "Whether a commit survives the loss of power or only the death of processes."
+        ) { text in
+            LocalQueue.Synchronous(rawValue: text).map { .value($0) } ?? .invalid(reason: "neither FULL nor NORMAL")
+        }
+        static let embeddedVisibilityTimeout = EnvironmentVariable.duration(
+            "ASYA_EMBEDDED_VISIBILITY_TIMEOUT",
+            default: .seconds(30),
+            atLeast: .seconds(1),
+            text: "How long a message is hidden after its sidecar has fallen silent; renewed while it is held."
+        )
+        static let embeddedPrefetch = EnvironmentVariable.optionalInteger(
+            "ASYA_EMBEDDED_PREFETCH",
+            in: 1...largestPrefetch,
             unsetText: "adaptive",
             text: "Pins the number of messages held at a time."
         )
@@ -197,12 +239,16 @@ extension SidecarConfiguration {
         )
 
         /// Every row in the order of the documentation.
-        static let rows: [EnvironmentVariableRow] = [
+        static let rows: [EnvironmentVariableRow] = Self.own + TracingConfiguration.rows
+
+        private static let own: [EnvironmentVariableRow] = [
             actorName.row, transport.row, logLevel.row, socketDirectory.row, runtimeTimeout.row,
             runtimeReadyTimeout.row, happyEnd.row, errorEnd.row, isEndActor.row, gatewayURL.row, rabbitMQURL.row,
             rabbitMQHost.row, rabbitMQPort.row, rabbitMQUsername.row, rabbitMQPassword.row, rabbitMQExchange.row,
-            rabbitMQPrefetch.row, sqsEndpoint.row, awsRegion.row, sqsVisibilityTimeout.row, sqsWaitTime.row,
-            sqsMaxMessages.row, queueRetryMaxAttempts.row, queueRetryBackoff.row, queueMaxDeliveries.row,
+            rabbitMQPrefetch.row, sqsEndpoint.row, awsSQSEndpoint.row, awsEndpoint.row, awsCABundle.row, awsRegion.row,
+            sqsVisibilityTimeout.row, sqsWaitTime.row, sqsMaxMessages.row, embeddedPath.row, embeddedSynchronous.row,
+            embeddedVisibilityTimeout.row, embeddedPrefetch.row, queueRetryMaxAttempts.row, queueRetryBackoff.row,
+            queueMaxDeliveries.row,
             deadLetterQueue.row, metricsEnabled.row, metricsAddress.row, metricsNamespace.row, customMetrics.row,
             maxInFlightByteCount.row, shutdownTimeout.row, gatewayReadyTimeout.row, enforceDeadline.row,
         ]

@@ -1,4 +1,6 @@
+import LocalQueue
 public import Support
+import Traces
 
 /// Everything the sidecar reads from its environment (`sidecar.md` section 2), read once; no other file looks there.
 ///
@@ -8,6 +10,7 @@ public struct SidecarConfiguration: Sendable {
     enum TransportKind: String, Sendable, CaseIterable {
         case rabbitmq
         case sqs
+        case embedded
     }
 
     /// How to reach RabbitMQ, as given; `url` wins over host, port, user and password.
@@ -23,14 +26,26 @@ public struct SidecarConfiguration: Sendable {
     }
 
     /// How to use SQS.
-    struct SQSSettings: Equatable, Sendable {
+    package struct SQSSettings: Equatable, Sendable {
         let endpoint: String?
-        let region: String
+        package let region: String
         /// Already derived from the runtime's timeout when it is not configured.
-        let visibilityTimeoutSeconds: Int
-        let waitTimeSeconds: Int
+        package let visibilityTimeoutSeconds: Int
+        package let waitTimeSeconds: Int
         /// Nil means an adaptive window.
         let maxMessages: Int?
+        /// PEM file of the authorities to trust instead of the system's.
+        package let caFile: String?
+    }
+
+    /// How to use the queues of one machine.
+    struct EmbeddedSettings: Equatable, Sendable {
+        /// Required for this transport.
+        let path: String?
+        let synchronous: LocalQueue.Synchronous
+        let visibilityTimeout: Duration
+        /// Nil means an adaptive window.
+        let prefetch: Int?
     }
 
     let actorName: String
@@ -44,9 +59,10 @@ public struct SidecarConfiguration: Sendable {
     let gatewayURL: GatewayURL?
     let gatewayReadyTimeout: Duration
     let rabbitMQSettings: RabbitMQSettings
-    let sqsSettings: SQSSettings
-    let queueRetryMaxAttempts: Int
-    let queueRetryBackoff: Duration
+    package let sqsSettings: SQSSettings
+    let embeddedSettings: EmbeddedSettings
+    package let queueRetryMaxAttempts: Int
+    package let queueRetryBackoff: Duration
     /// 0 = unlimited.
     let maxDeliveries: Int
     /// Full name of the dead-letter queue.
@@ -58,11 +74,15 @@ public struct SidecarConfiguration: Sendable {
     let maxInFlightByteCount: Int
     let shutdownTimeout: Duration
     let enforcesDeadline: Bool
+    /// Where the AWS credentials are looked for when a transport needs them; read by nobody else.
+    package let environment: EnvironmentReader
+    /// Nil when no collector is configured.
+    let tracing: TracingSettings?
     /// What was wrong without being fatal, one sentence each; holds no secrets.
     public let warnings: [String]
 
     /// Full name of the actor's own queue (`envelope.md` section 4).
-    var queueName: String { "asya-" + self.actorName }
+    package var queueName: String { "asya-" + self.actorName }
 
     /// A delivery may stay unacknowledged this long before the broker closes the channel, with some distance to the
     /// broker's default of 30 min (`sidecar.md` 6.2).
@@ -100,6 +120,15 @@ public struct SidecarConfiguration: Sendable {
             prefetch: reader.read(Variables.rabbitMQPrefetch)
         )
         self.sqsSettings = Self.sqsSettings(&reader, runtimeTimeout: self.runtimeTimeout)
+        self.embeddedSettings = EmbeddedSettings(
+            path: reader.read(Variables.embeddedPath),
+            synchronous: reader.read(Variables.embeddedSynchronous),
+            visibilityTimeout: reader.read(Variables.embeddedVisibilityTimeout),
+            prefetch: reader.read(Variables.embeddedPrefetch)
+        )
+        if self.transport == .embedded, self.embeddedSettings.path == nil {
+            throw .missing(variable: Variables.embeddedPath.name)
+        }
         self.queueRetryMaxAttempts = reader.read(Variables.queueRetryMaxAttempts)
         self.queueRetryBackoff = reader.read(Variables.queueRetryBackoff)
         self.maxDeliveries = reader.read(Variables.queueMaxDeliveries)
@@ -111,13 +140,15 @@ public struct SidecarConfiguration: Sendable {
         self.maxInFlightByteCount = reader.read(Variables.maxInFlightByteCount)
         self.shutdownTimeout = reader.read(Variables.shutdownTimeout)
         self.enforcesDeadline = reader.read(Variables.enforceDeadline)
+        self.environment = reader
+        self.tracing = try Self.tracing(&reader, actorName: actorName)
         self.warnings = reader.warnings
     }
 
     private static func transport(_ reader: inout EnvironmentReader) throws(ConfigurationError) -> TransportKind {
         guard let text = reader.text(Variables.transport.name) else { return .rabbitmq }
         guard let kind = TransportKind(rawValue: text) else {
-            throw .invalid(variable: Variables.transport.name, problem: "must be rabbitmq or sqs")
+            throw .invalid(variable: Variables.transport.name, problem: "must be rabbitmq, sqs or embedded")
         }
         return kind
     }
@@ -150,6 +181,19 @@ public struct SidecarConfiguration: Sendable {
         }
     }
 
+    private static func tracing(
+        _ reader: inout EnvironmentReader,
+        actorName: String
+    ) throws(ConfigurationError) -> TracingSettings? {
+        guard let tracing = TracingConfiguration(&reader, defaultServiceName: "asya-\(actorName)") else { return nil }
+        do throws(GatewayURLError) {
+            let url = try GatewayURL(tracing.endpoint)
+            return TracingSettings(url: url, serviceName: tracing.serviceName, headers: tracing.headers)
+        } catch {
+            throw .invalid(variable: tracing.endpointVariableName, problem: error.description)
+        }
+    }
+
     private static func sqsSettings(_ reader: inout EnvironmentReader, runtimeTimeout: Duration) -> SQSSettings {
         var visibility = reader.read(Variables.sqsVisibilityTimeout)
         if visibility <= 0 {
@@ -163,7 +207,8 @@ public struct SidecarConfiguration: Sendable {
             region: reader.read(Variables.awsRegion),
             visibilityTimeoutSeconds: min(max(visibility, 1), self.longestVisibilitySeconds),
             waitTimeSeconds: wait == 0 ? Variables.sqsWaitTime.defaultValue : wait,
-            maxMessages: reader.read(Variables.sqsMaxMessages)
+            maxMessages: reader.read(Variables.sqsMaxMessages),
+            caFile: reader.read(Variables.awsCABundle)
         )
     }
 

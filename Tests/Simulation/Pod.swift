@@ -13,7 +13,7 @@ final class Pod: PipelineOwner {
     unowned let world: World
     let pool = SlabPool()
     let pipeline: Pipeline
-    let transport: SimulatedTransport
+    let transport: any SimulatedNeighbour
     let runtime: SimulatedRuntime
     let gateway: SimulatedGateway?
     let metrics: SidecarMetrics
@@ -26,7 +26,10 @@ final class Pod: PipelineOwner {
     init(world: World) {
         let scenario = world.scenario
         self.world = world
-        self.transport = SimulatedTransport(world: world, pool: self.pool)
+        self.transport =
+            scenario.usesStore
+            ? SimulatedStoreTransport(world: world, pool: self.pool)
+            : SimulatedTransport(world: world, pool: self.pool)
         self.runtime = SimulatedRuntime(world: world, pool: self.pool)
         self.gateway = scenario.hasGateway ? SimulatedGateway(world: world) : nil
         self.metrics = makeMetrics()

@@ -25,6 +25,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     var closesAfterReply = false
     /// Whether the broker counts deliveries (a quorum queue).
     var countsDeliveries = false
+    /// A store with leases that commits a hop in one transaction, instead of a broker.
+    var usesStore = false
     var messageCount = 150
     var faults = Faults()
 
@@ -125,5 +127,30 @@ extension Scenario {
             messageCount: 60
         ),
         Scenario(name: "calm world", pinnedWindow: 16, aheadCount: 8, faults: .none),
+        Scenario(name: "store: adaptive window", aheadCount: 8, usesStore: true, messageCount: 300),
+        Scenario(
+            name: "store: pinned window of 16 with a gateway",
+            hasGateway: true,
+            pinnedWindow: 16,
+            aheadCount: 4,
+            usesStore: true
+        ),
+        Scenario(
+            name: "store: dead letters",
+            pinnedWindow: 4,
+            maxDeliveries: 2,
+            hasDeadLetterQueue: true,
+            usesStore: true
+        ),
+        Scenario(
+            name: "store: happy-end with a gateway",
+            actorName: happyEnd,
+            isEndActor: true,
+            hasGateway: true,
+            pinnedWindow: 16,
+            usesStore: true,
+            messageCount: 80
+        ),
+        Scenario(name: "store: calm world", pinnedWindow: 16, aheadCount: 8, usesStore: true, faults: .none),
     ]
 }

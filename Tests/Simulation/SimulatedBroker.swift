@@ -19,10 +19,16 @@ final class SimulatedBroker {
     /// A memory alarm: publications wait, nothing else does.
     var isBlocked = false
     private var connectionCount = 0
+    /// When the store may deliver a claimed message again (only with `Scenario.usesStore`).
+    private var leaseEnds: [Holding: MonotonicTime] = [:]
+    /// Released, but hidden for a while.
+    private var delayedCount = 0
+    /// Messages of the own queue whose hop was committed, by number: no number twice.
+    private var committed: Set<Int> = []
     /// Called when the own queue may have something to deliver.
     var becameReady: () -> Void = {}
 
-    var isOwnQueueEmpty: Bool { self.ready.isEmpty && self.unsettled.isEmpty }
+    var isOwnQueueEmpty: Bool { self.ready.isEmpty && self.unsettled.isEmpty && self.delayedCount == 0 }
 
     func newConnection() -> Int {
         self.connectionCount += 1
@@ -72,6 +78,55 @@ final class SimulatedBroker {
 
     func store(in queueName: String) {
         self.stored[queueName, default: 0] += 1
+    }
+
+    // MARK: As a store with leases
+
+    func claim(_ holding: Holding, until leaseEnd: MonotonicTime) -> BrokerMessage? {
+        guard let message = self.take(holding) else { return nil }
+        self.leaseEnds[holding] = leaseEnd
+        return message
+    }
+
+    /// Returns false when the message is no longer held under this tag.
+    func renew(_ holding: Holding, until leaseEnd: MonotonicTime) -> Bool {
+        guard self.unsettled[holding] != nil else { return false }
+        self.leaseEnds[holding] = leaseEnd
+        return true
+    }
+
+    func isHeld(_ holding: Holding) -> Bool { self.unsettled[holding] != nil }
+
+    /// Removes the message and stores what was derived from it. Returns false when that had been done before.
+    func commit(_ holding: Holding, queueNames: [String]) -> Bool {
+        guard let message = self.unsettled.removeValue(forKey: holding) else { return false }
+        self.leaseEnds[holding] = nil
+        self.acknowledgedCount += 1
+        for name in queueNames { self.store(in: name) }
+        return self.committed.insert(message.number).inserted
+    }
+
+    /// Hides the message until `reappears` is called.
+    func hide(_ holding: Holding) -> BrokerMessage? {
+        self.leaseEnds[holding] = nil
+        guard let message = self.unsettled.removeValue(forKey: holding) else { return nil }
+        self.delayedCount += 1
+        return message
+    }
+
+    func reappears(_ message: BrokerMessage) {
+        self.delayedCount -= 1
+        self.put(message)
+    }
+
+    /// Messages whose lease is over are ready again.
+    func endLeases(now: MonotonicTime) {
+        let over = self.leaseEnds.filter { $0.value <= now }.keys.sorted { $0.tag < $1.tag }
+        for holding in over {
+            self.leaseEnds[holding] = nil
+            if let message = self.unsettled.removeValue(forKey: holding) { self.ready.append(message) }
+        }
+        if !over.isEmpty { self.becameReady() }
     }
 
     /// What is left once the world is calm may only be messages that nobody can handle.

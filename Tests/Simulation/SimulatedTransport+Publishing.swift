@@ -17,46 +17,39 @@ struct SimulatedPublication {
         case element(Int)
         case input, error, deadLetter
     }
+
+    /// Writes the outcome into the delivery's record.
+    func note(_ outcome: PublicationOutcome) {
+        switch outcome {
+        case .accepted:
+            switch self.role {
+            case .element(let index): self.record.acceptedElements.insert(index)
+            case .input: self.record.acceptedInput = true
+            case .error: self.record.acceptedError = true
+            case .deadLetter: self.record.acceptedDeadLetter = true
+            }
+        case .refused(.tooLarge): self.record.sawTooLarge = true
+        case .refused: break
+        }
+    }
 }
 
 extension SimulatedTransport {
     var canPublish: Bool { self.isPublisherUp && !self.isBlockAnnounced && !self.isCongested && !self.isClosed }
 
-    func publish(_ body: PieceList, to destination: Destination, messageID: UnsafeRawBufferPointer, token: UInt64) {
-        guard let record = self.recordOfToken(token) else {
-            self.world.violated("a publication for nothing that is held")
-            return
-        }
-        var bytes: [UInt8] = []
-        for piece in body.pieces { bytes.append(contentsOf: piece.bytes) }
-        if bytes.count != body.byteCount { self.world.violated("a piece list counts its bytes wrongly") }
-        let judge = PublicationJudge(world: self.world, record: record, queueName: destination.queueName)
-        let role = judge.role(index: Int(token & 0xffff_ffff))
-        if let objection = judge.objection(to: bytes, as: role, messageID: String(decoding: messageID, as: UTF8.self)) {
-            self.world.violated("publication for message \(record.message.number): \(objection)")
-        }
-        self.checkOrder(of: record)
+    func publish(
+        _ body: PieceList,
+        to destination: Destination,
+        messageID: UnsafeRawBufferPointer,
+        token: UInt64,
+        hop: Hop
+    ) {
+        let judged = self.judge(body, to: destination, messageID: messageID, token: token, hop: hop)
+        guard var publication = judged else { return }
         self.publicationCount += 1
         self.unansweredCount += 1
-        self.stagedPublications.append(
-            SimulatedPublication(
-                number: self.publicationCount,
-                token: token,
-                queueName: destination.queueName,
-                record: record,
-                role: role
-            )
-        )
-    }
-
-    /// Results leave in the order in which messages were given to the runtime (`sidecar.md` 4.5).
-    private func checkOrder(of record: DeliveryRecord) {
-        guard !record.isPublished, let handOver = record.handOver else { return }
-        record.isPublished = true
-        if handOver < self.lastPublishedHandOver {
-            self.world.violated("hand-over \(handOver) published after \(self.lastPublishedHandOver)")
-        }
-        self.lastPublishedHandOver = handOver
+        publication.number = self.publicationCount
+        self.stagedPublications.append(publication)
     }
 
     func sendPublications() {
@@ -113,18 +106,7 @@ extension SimulatedTransport {
     }
 
     private func report(_ publication: SimulatedPublication, _ outcome: PublicationOutcome) {
-        let record = publication.record
-        switch outcome {
-        case .accepted:
-            switch publication.role {
-            case .element(let index): record.acceptedElements.insert(index)
-            case .input: record.acceptedInput = true
-            case .error: record.acceptedError = true
-            case .deadLetter: record.acceptedDeadLetter = true
-            }
-        case .refused(.tooLarge): record.sawTooLarge = true
-        case .refused: break
-        }
+        publication.note(outcome)
         guard !self.isClosed else { return }
         self.unansweredCount -= 1
         self.events?.publicationSettled(token: publication.token, outcome: outcome)

@@ -2,7 +2,7 @@
 
 /// A transport with two connections, as the one to RabbitMQ: one consumes and settles, the other publishes. Either may
 /// be lost at any moment, together with what is under way on it.
-final class SimulatedTransport: Transport {
+final class SimulatedTransport: SimulatedNeighbour {
     weak var events: (any TransportEvents)?
     unowned let world: World
     let pool: SlabPool
@@ -38,7 +38,7 @@ final class SimulatedTransport: Transport {
     /// Publications the sidecar has had no answer to.
     var unansweredCount = 0
     var publicationClear = MonotonicTime(nanoseconds: 0)
-    var lastPublishedHandOver = -1
+    var order = HandOverOrder()
 
     private(set) var isClosed = false
 
@@ -136,7 +136,12 @@ final class SimulatedTransport: Transport {
         self.stagedSettlements.append((receipt.tag, true))
     }
 
-    func release(_ receipt: Receipt) {
+    var groupsHops: Bool { false }
+    var canDelayRelease: Bool { false }
+    var deadLettersByItself: Bool { false }
+    func setRuntimeAlive(_ isAlive: Bool) {}
+
+    func release(_ receipt: Receipt, after delay: Duration) {
         guard self.settle(receipt) != nil else { return }
         self.stagedSettlements.append((receipt.tag, false))
     }

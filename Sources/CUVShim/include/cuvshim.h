@@ -45,6 +45,7 @@ uv_timer_t *cuvshim_timer_new(void);
 uv_prepare_t *cuvshim_prepare_new(void);
 uv_idle_t *cuvshim_idle_new(void);
 uv_signal_t *cuvshim_signal_new(void);
+uv_async_t *cuvshim_async_new(void);
 uv_getaddrinfo_t *cuvshim_getaddrinfo_new(void);
 void cuvshim_handle_free(void *handle);
 static inline uv_handle_t *cuvshim_handle(void *handle) { return (uv_handle_t *)handle; }

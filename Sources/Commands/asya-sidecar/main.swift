@@ -4,16 +4,18 @@ import Sidecar
 import Support
 
 // One envelope-moving process beside each runtime; configured by the environment alone (sidecar.md section 2).
+if let answer = SidecarHelp.answer(to: Array(CommandLine.arguments.dropFirst())) {
+    let text = answer.text + "\n"
+    _ = write(answer.exitStatus == 0 ? STDOUT_FILENO : STDERR_FILENO, text, text.utf8.count)
+    exit(answer.exitStatus)
+}
 let reader = EnvironmentReader.process
 let level = Logger.Level.configured(by: reader)
 LoggingSystem.bootstrap { _ in KeyValueLogHandler(level: level) }
 let logger = Logger(label: "asya.sidecar")
 
-do {
-    let configuration = try SidecarConfiguration(reader)
-    for warning in configuration.warnings { logger.warning("\(warning)") }
-    exit(try Sidecar(configuration: configuration, logger: logger).run())
-} catch {
-    logger.error("\(error)")
+if SQSProgram.isWanted(reader) {
+    logger.error("\(SQSProgram.replaceThisProcess())")
     exit(1)
 }
+exit(Sidecar.main(reader, logger: logger))

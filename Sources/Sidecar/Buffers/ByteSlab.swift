@@ -2,10 +2,10 @@ import Glibc
 
 /// A block of bytes shared by the slices that point into it. The memory goes back to its pool when the last slice
 /// is gone.
-final class ByteSlab {
-    let base: UnsafeMutableRawPointer
+package final class ByteSlab {
+    package let base: UnsafeMutableRawPointer
     /// Bytes in the block.
-    let capacity: Int
+    package let capacity: Int
     private let pool: SlabPool
 
     fileprivate init(base: UnsafeMutableRawPointer, capacity: Int, pool: SlabPool) {
@@ -18,25 +18,25 @@ final class ByteSlab {
         self.pool.recycle(self.base, capacity: self.capacity)
     }
 
-    func slice(_ range: Range<Int>) -> ByteSlice {
+    package func slice(_ range: Range<Int>) -> ByteSlice {
         precondition(range.lowerBound >= 0 && range.upperBound <= self.capacity, "a slice lies inside its slab")
         return ByteSlice(slab: self, offset: range.lowerBound, count: range.count)
     }
 }
 
 /// A range of bytes inside a slab; holding it keeps the bytes alive. Never copies.
-struct ByteSlice {
-    let slab: ByteSlab
-    let offset: Int
-    let count: Int
+package struct ByteSlice {
+    package let slab: ByteSlab
+    package let offset: Int
+    package let count: Int
 
     /// The bytes; valid only while this slice (or another one of its slab) is alive.
-    var bytes: UnsafeRawBufferPointer {
+    package var bytes: UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: self.slab.base + self.offset, count: self.count)
     }
 
     /// Part of this slice; `range` is relative to its start.
-    func part(_ range: Range<Int>) -> ByteSlice {
+    package func part(_ range: Range<Int>) -> ByteSlice {
         precondition(range.lowerBound >= 0 && range.upperBound <= self.count, "a part lies inside its slice")
         return ByteSlice(slab: self.slab, offset: self.offset + range.lowerBound, count: range.count)
     }
@@ -44,25 +44,25 @@ struct ByteSlice {
 
 /// Hands out slabs and keeps a bounded number of free blocks, so that steady traffic neither calls the allocator nor
 /// touches fresh pages.
-final class SlabPool {
+package final class SlabPool {
     /// Ordinary slab: a few hundred small messages, or one of the sizes that fit a read.
-    static let ordinaryByteCount = 64 * 1024
+    package static let ordinaryByteCount = 64 * 1024
     /// Free bytes kept for reuse; the rest goes back to the system. Four bodies of 1 MiB in each direction.
-    static let retainedByteLimit = 8 * 1024 * 1024
+    package static let retainedByteLimit = 8 * 1024 * 1024
 
     private var free: [(base: UnsafeMutableRawPointer, capacity: Int)] = []
-    private(set) var retainedByteCount = 0
+    package private(set) var retainedByteCount = 0
     /// Bytes handed out and not yet returned.
-    private(set) var usedByteCount = 0
+    package private(set) var usedByteCount = 0
 
-    init() {}
+    package init() {}
 
     deinit {
         for block in self.free { Glibc.free(block.base) }
     }
 
     /// A slab of at least `byteCount` bytes.
-    func slab(atLeast byteCount: Int = SlabPool.ordinaryByteCount) -> ByteSlab {
+    package func slab(atLeast byteCount: Int = SlabPool.ordinaryByteCount) -> ByteSlab {
         let capacity = Self.capacity(for: byteCount)
         self.usedByteCount += capacity
         if let index = self.free.lastIndex(where: { $0.capacity == capacity }) {

@@ -2,33 +2,33 @@
 ///
 /// Reusable: the pipeline keeps one, fills it, hands it to the transport and clears it, so building a message
 /// allocates nothing.
-final class PieceList {
+package final class PieceList {
     /// A piece of the message.
-    struct Piece {
-        var slab: ByteSlab
-        var offset: Int
-        var count: Int
+    package struct Piece {
+        package var slab: ByteSlab
+        package var offset: Int
+        package var count: Int
 
-        var bytes: UnsafeRawBufferPointer {
+        package var bytes: UnsafeRawBufferPointer {
             UnsafeRawBufferPointer(start: self.slab.base + self.offset, count: self.count)
         }
-        var slice: ByteSlice { ByteSlice(slab: self.slab, offset: self.offset, count: self.count) }
+        package var slice: ByteSlice { ByteSlice(slab: self.slab, offset: self.offset, count: self.count) }
     }
 
     private let pool: SlabPool
     private var block: ByteSlab
     private var blockUsed = 0
     /// In order. Only valid until the next change.
-    private(set) var pieces: [Piece] = []
+    package private(set) var pieces: [Piece] = []
     /// Bytes of the whole message.
-    private(set) var byteCount = 0
+    package private(set) var byteCount = 0
 
-    init(pool: SlabPool) {
+    package init(pool: SlabPool) {
         self.pool = pool
         self.block = pool.slab()
     }
 
-    func removeAll() {
+    package func removeAll() {
         self.pieces.removeAll(keepingCapacity: true)
         self.byteCount = 0
         // Receivers copy small pieces or keep the slab; the block may be written again only if nobody kept it.
@@ -36,7 +36,7 @@ final class PieceList {
         self.blockUsed = 0
     }
 
-    func append(copying bytes: UnsafeRawBufferPointer) {
+    package func append(copying bytes: UnsafeRawBufferPointer) {
         guard let source = bytes.baseAddress, bytes.count > 0 else { return }
         if self.blockUsed + bytes.count > self.block.capacity {
             self.block = self.pool.slab(atLeast: bytes.count)
@@ -47,16 +47,28 @@ final class PieceList {
         self.blockUsed += bytes.count
     }
 
-    func append(_ text: StaticString) {
+    package func append(_ text: StaticString) {
         self.append(copying: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
     /// Copies a small slice, refers to a large one.
-    func append(_ slice: ByteSlice) {
+    package func append(_ slice: ByteSlice) {
         if slice.count < OutputQueue.copyLimit {
             self.append(copying: slice.bytes)
         } else {
             self.push(slice.slab, slice.offset, slice.count)
+        }
+    }
+
+    /// The whole message in one piece, for whoever needs it on another thread.
+    func copied() -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: self.byteCount) { buffer, count in
+            var target = UnsafeMutableRawBufferPointer(buffer)
+            for piece in self.pieces {
+                target.copyMemory(from: piece.bytes)
+                target = UnsafeMutableRawBufferPointer(rebasing: target[piece.count...])
+            }
+            count = self.byteCount
         }
     }
 

@@ -1,12 +1,15 @@
 import CUVShim
 
 /// Readiness of one descriptor. Remembers the mask, because starting a poll again with the same mask is wasted work.
-final class DescriptorPoll {
+package final class DescriptorPoll {
     /// What to wait for.
-    struct Interest: OptionSet {
-        let rawValue: Int32
-        static let readable = Interest(rawValue: 1)
-        static let writable = Interest(rawValue: 2)
+    package struct Interest: OptionSet {
+        package let rawValue: Int32
+
+        package init(rawValue: Int32) { self.rawValue = rawValue }
+
+        package static let readable = Interest(rawValue: 1)
+        package static let writable = Interest(rawValue: 2)
     }
 
     private let handle: UnsafeMutablePointer<uv_poll_t>
@@ -15,7 +18,7 @@ final class DescriptorPoll {
 
     /// The descriptor stays the caller's: close it after this object is gone or `stop()` was called.
     /// A failing descriptor is reported as both readable and writable, so that the next call returns the error.
-    init(loop: EventLoop, descriptor: Int32, ready: @escaping (Interest) -> Void) throws(LoopError) {
+    package init(loop: EventLoop, descriptor: Int32, ready: @escaping (Interest) -> Void) throws(LoopError) {
         guard let handle = cuvshim_poll_new() else { throw LoopError.outOfMemory }
         self.ready = ready
         self.handle = handle
@@ -37,13 +40,13 @@ final class DescriptorPoll {
 
     /// Ends the watch for good; the descriptor may be closed now. Letting go of the object is not enough inside its own
     /// event: it lives until the event is over, and libuv refuses to watch a new descriptor with the same number.
-    func stop() {
+    package func stop() {
         guard self.isWatching else { return }
         self.isWatching = false
         cuvshim_close_and_free(self.handle)
     }
 
-    func wait(for interest: Interest) {
+    package func wait(for interest: Interest) {
         guard self.isWatching, interest != self.current else { return }
         self.current = interest
         guard !interest.isEmpty else {

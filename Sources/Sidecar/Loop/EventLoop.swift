@@ -4,7 +4,7 @@ import CUVShim
 /// was collected during the turn (publications, acknowledgements, writes) leaves in one batch.
 ///
 /// Lives on the thread that calls `run()`; nothing of it may be touched from elsewhere.
-final class EventLoop {
+package final class EventLoop {
     /// libuv's loop, for the wrappers in this folder.
     let uv: UnsafeMutablePointer<uv_loop_t>
     private let prepare: UnsafeMutablePointer<uv_prepare_t>
@@ -13,9 +13,9 @@ final class EventLoop {
     private var isIdleRunning = false
 
     /// Called once per turn, after all callbacks and before the loop waits for I/O.
-    var turnEnded: () -> Void = {}
+    package var turnEnded: () -> Void = {}
 
-    init() throws(LoopError) {
+    package init() throws(LoopError) {
         guard let uv = cuvshim_loop_new(), let prepare = cuvshim_prepare_new(), let idle = cuvshim_idle_new() else {
             throw LoopError.outOfMemory
         }
@@ -34,20 +34,20 @@ final class EventLoop {
     }
 
     /// Runs until `stop()`.
-    func run() {
+    package func run() {
         uv_run(self.uv, UV_RUN_DEFAULT)
     }
 
     /// Lets `run()` return at the end of this turn.
-    func stop() {
+    package func stop() {
         uv_stop(self.uv)
     }
 
     /// The monotonic clock.
-    var now: MonotonicTime { MonotonicTime(nanoseconds: uv_hrtime()) }
+    package var now: MonotonicTime { MonotonicTime(nanoseconds: uv_hrtime()) }
 
     /// Runs `work` at the end of this turn, outside the callback that asks for it.
-    func atTurnEnd(_ work: @escaping () -> Void) {
+    package func atTurnEnd(_ work: @escaping () -> Void) {
         self.deferred.append(work)
         self.keepTurning()
     }
@@ -74,14 +74,14 @@ final class EventLoop {
 }
 
 /// Why the loop or one of its handles could not be made.
-enum LoopError: Error, Equatable {
+package enum LoopError: Error, Equatable {
     case outOfMemory
     /// libuv's name of the error, for instance `EMFILE`.
     case failed(operation: String, code: String)
 }
 
 /// libuv's text for a negative errno, for instance `connection refused`.
-func systemErrorText(_ code: Int32) -> String {
+package func systemErrorText(_ code: Int32) -> String {
     guard let text = uv_strerror(code) else { return "error \(code)" }
     return String(cString: text)
 }

@@ -1,14 +1,14 @@
 import CUVShim
 
 /// One timer on the loop. Starting it again replaces the earlier deadline.
-final class LoopTimer {
+package final class LoopTimer {
     private let loop: EventLoop
     private let handle: UnsafeMutablePointer<uv_timer_t>
     private let fired: () -> Void
-    private(set) var isActive = false
+    package private(set) var isActive = false
 
     /// `fired` must not own the timer strongly (capture its owner weakly or unowned).
-    init(loop: EventLoop, fired: @escaping () -> Void) throws(LoopError) {
+    package init(loop: EventLoop, fired: @escaping () -> Void) throws(LoopError) {
         guard let handle = cuvshim_timer_new() else { throw LoopError.outOfMemory }
         self.loop = loop
         self.handle = handle
@@ -22,7 +22,7 @@ final class LoopTimer {
     }
 
     /// Fires once after `delay`, rounded up to whole milliseconds.
-    func start(after delay: Duration) {
+    package func start(after delay: Duration) {
         // Rounded up, and one more because the loop's own clock is cut to whole milliseconds.
         let milliseconds = delay == .zero ? 0 : (delay.wholeNanoseconds + 1_999_999) / 1_000_000
         self.isActive = true
@@ -41,7 +41,7 @@ final class LoopTimer {
         )
     }
 
-    func stop() {
+    package func stop() {
         self.isActive = false
         uv_timer_stop(self.handle)
     }

@@ -28,6 +28,7 @@ final class SidecarMetrics {
 
     private let queue: String
     private let transport: String
+    private var wasTransportConnected = false
     private let registry = MetricsRegistry()
     private let processedSuccess: Counter
     private let processedEmpty: Counter
@@ -105,6 +106,13 @@ final class SidecarMetrics {
     /// The page as of now.
     func render(_ format: ExpositionFormat) -> [UInt8] {
         self.registry.render(format)
+    }
+
+    /// For transports without connections of their own to count: reachable or not, as of the last call.
+    func transportConnectionChanged(isConnected: Bool) {
+        self.transportConnected.set(isConnected ? 1 : 0)
+        if isConnected, self.wasTransportConnected { self.transportReconnects.increment() }
+        self.wasTransportConnected = self.wasTransportConnected || isConnected
     }
 
     func processed(_ status: ProcessedStatus) -> Counter {

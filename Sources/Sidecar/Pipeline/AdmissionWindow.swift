@@ -18,6 +18,7 @@ struct AdmissionWindow {
     /// The limit in force.
     private(set) var messageCount: Int
     private let wideCount: Int
+    private let widestCount: Int
     private let isPinned: Bool
     private var averageNanoseconds = 0.0
     private var callCount = 0
@@ -26,10 +27,20 @@ struct AdmissionWindow {
     /// - Parameters:
     ///   - pinned: the configured window; nil lets it adapt between 1 and `wide`.
     ///   - wide: window for fast handlers (16 on RabbitMQ).
-    init(pinned: Int?, wide: Int) {
+    ///   - widest: how far the window may go beyond `wide` for very fast handlers, where each message waits for round
+    ///     trips to a distant service: rate = window / time held.
+    init(pinned: Int?, wide: Int, widest: Int? = nil) {
         self.isPinned = pinned != nil
         self.messageCount = pinned ?? 1
         self.wideCount = wide
+        self.widestCount = max(widest ?? wide, wide)
+    }
+
+    /// The window for the present average: what a handler works off in the time that `wide` calls of the slowest fast
+    /// handler take, so that no more work is held back from other pods than with those.
+    private var fittingCount: Int {
+        let count = Double(self.wideCount) * Self.fastCallNanoseconds / max(self.averageNanoseconds, 1)
+        return count >= Double(self.widestCount) ? self.widestCount : max(self.wideCount, Int(count))
     }
 
     /// Whether calls are short enough for requests to wait in the runtime's socket.
@@ -48,14 +59,27 @@ struct AdmissionWindow {
         self.fastCallCount =
             self.averageNanoseconds < Self.fastCallNanoseconds ? self.fastCallCount + 1 : 0
         guard !self.isPinned else { return false }
-        if self.messageCount == 1, self.fastCallCount >= Self.callsToWiden {
-            self.messageCount = self.wideCount
+        if self.messageCount == 1 {
+            guard self.fastCallCount >= Self.callsToWiden else { return false }
+            self.messageCount = self.fittingCount
             return true
         }
-        if self.messageCount > 1, self.averageNanoseconds > Self.slowCallNanoseconds {
+        if self.averageNanoseconds > Self.slowCallNanoseconds {
             self.messageCount = 1
             return true
         }
-        return false
+        return self.adjust()
+    }
+
+    /// Follows the average in steps of a factor of two: small changes are not worth telling the broker.
+    private mutating func adjust() -> Bool {
+        guard self.widestCount > self.wideCount else { return false }
+        let fitting = self.fittingCount
+        guard
+            fitting >= 2 * self.messageCount || 2 * fitting <= self.messageCount
+                || (fitting != self.messageCount && (fitting == self.widestCount || fitting == self.wideCount))
+        else { return false }
+        self.messageCount = fitting
+        return true
     }
 }

@@ -30,6 +30,8 @@ final class InFlightMessage {
     var view: EnvelopeView?
     var reply: ByteSlice?
     var plan = Plan.none
+    /// How many envelopes the plan has.
+    var publicationCount = 0
     /// Where the plan's envelope goes when it is a single one.
     var target: PublishTarget?
     /// The broker has put the delivery back: nothing may be settled any more.
@@ -37,8 +39,12 @@ final class InFlightMessage {
     var isActive = false
     /// May be published as far as the gateway is concerned; kept in order behind earlier messages.
     var isReadyToPublish = false
+    var receivedAt = MonotonicTime(nanoseconds: 0)
     var takenUpAt = MonotonicTime(nanoseconds: 0)
     var handedOverAt = MonotonicTime(nanoseconds: 0)
+    /// When the handler began and ended with it, as far as can be told from outside.
+    var callStartedAt: MonotonicTime?
+    var callEndedAt: MonotonicTime?
     var publishedAt = MonotonicTime(nanoseconds: 0)
     /// How often each refused publication was tried, by element: those of a fan-out do not use up one another's
     /// attempts. Empty, so without memory of its own, as long as nothing is refused.
@@ -80,6 +86,9 @@ final class InFlightMessage {
         self.plan = .none
         self.target = nil
         self.isFanOut = false
+        self.publicationCount = 0
+        self.callStartedAt = nil
+        self.callEndedAt = nil
         self.isForgotten = false
         self.isActive = false
         self.isReadyToPublish = false

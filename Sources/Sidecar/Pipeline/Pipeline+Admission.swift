@@ -13,6 +13,7 @@ extension Pipeline {
         if message.isRedelivered { self.metrics.redelivered.increment() }
         self.largestBodyByteCount = max(message.body.count, self.largestBodyByteCount * 7 / 8)
         let slot = self.table.insert(message)
+        slot.receivedAt = now
         self.heldByteCount += message.body.count
         if self.mode == .running {
             self.queued.append(slot)

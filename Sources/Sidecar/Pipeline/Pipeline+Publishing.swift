@@ -78,10 +78,12 @@ extension Pipeline {
         message.publishedAt = self.clock.now
         message.isFanOut = false
         guard case .elements(let reply) = message.plan, let bytes = message.reply?.bytes else {
+            message.publicationCount = 1
             message.state.publishes(1)
             self.publishSingle(message)
             return
         }
+        message.publicationCount = reply.elementCount
         message.state.publishes(reply.elementCount)
         if reply.elementCount == 1, let element = reply.firstElement {
             self.publish(element, index: 0, of: message, replyBytes: bytes)
@@ -151,6 +153,7 @@ extension Pipeline {
         self.metrics.sentByteCount.observe(Double(self.outbound.byteCount))
         message.target = target
         let token = UInt64(message.index) << 32 | UInt64(index)
+        let hop = Hop(receipt: message.receipt, publicationCount: message.publicationCount)
         let bytes = message.body.bytes
         guard let id = message.view?.idToken, index > 0 || id.hasEscapes else {
             let range = message.view?.idToken?.contents ?? 0..<0
@@ -158,7 +161,8 @@ extension Pipeline {
                 self.outbound,
                 to: target.destination,
                 messageID: UnsafeRawBufferPointer(rebasing: bytes[range]),
-                token: token
+                token: token,
+                hop: hop
             )
             return
         }
@@ -170,7 +174,8 @@ extension Pipeline {
                 self.outbound,
                 to: target.destination,
                 messageID: UnsafeRawBufferPointer($0),
-                token: token
+                token: token,
+                hop: hop
             )
         }
     }
@@ -224,6 +229,7 @@ extension Pipeline {
     }
 
     private func refused(_ message: InFlightMessage, index: Int, _ failure: PublicationFailure) {
+        if failure == .deliveryLost { message.isForgotten = true }
         let isWorthRetrying = self.mode == .running && message.state.mayRetryPublication
         switch isWorthRetrying || failure == .tooLarge
             ? message.attempts[index, default: PublicationRetry()].refused(failure, now: self.clock.now)
@@ -231,10 +237,12 @@ extension Pipeline {
         {
         case .retry(let delay):
             if message.retries.isEmpty, message.due == .distantFuture { self.timed.append(message) }
+            // What is stored together is tried again together.
+            let due = self.transport.groupsHops ? message.retries.first?.due : nil
             message.retries.append(
                 .init(
                     element: index,
-                    due: self.clock.now + delay,
+                    due: due ?? self.clock.now + delay,
                     waitsForConnection: failure == .connectionLost
                 )
             )
@@ -254,7 +262,9 @@ extension Pipeline {
     /// While the process ends a lost connection is not waited for; the timeout's error envelope gets what is left of
     /// its patience.
     private func lastResort(_ message: InFlightMessage, _ failure: PublicationFailure) -> PublicationRetry.Decision {
-        guard message.isLastBeforeCrash, message.state.mayRetryPublication else { return .giveUp }
+        guard message.isLastBeforeCrash, failure != .deliveryLost, message.state.mayRetryPublication else {
+            return .giveUp
+        }
         return .retry(after: PublicationRetry.firstDelay)
     }
 
@@ -283,6 +293,11 @@ extension Pipeline {
 
     /// All publications are answered and at least one was given up.
     private func publicationFailed(_ message: InFlightMessage) {
+        if message.isForgotten, self.transport.groupsHops {
+            // Whoever has the message now publishes what follows from it.
+            self.giveBack(message, cause: .deliveryLost)
+            return
+        }
         if message.isTooLarge, self.replaceByError(message) { return }
         switch message.plan {
         case .error:

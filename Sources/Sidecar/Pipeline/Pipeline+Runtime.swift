@@ -11,6 +11,8 @@ extension Pipeline: RuntimeEvents {
         guard let message = self.inRuntime.popFirst() else { preconditionFailure("a reply belongs to a request") }
         let now = self.clock.now
         let callNanoseconds = now.nanoseconds - min(self.servedSince.nanoseconds, now.nanoseconds)
+        message.callStartedAt = self.servedSince
+        message.callEndedAt = now
         self.servedSince = now
         self.metrics.runtimeDuration.observe(Double(callNanoseconds) / 1e9)
         message.reply = reply
@@ -48,12 +50,15 @@ extension Pipeline: RuntimeEvents {
     func runtimeGone() {
         guard self.mode == .running else { return }
         self.log.error("Runtime did not become ready in time, giving up")
+        self.transport.setRuntimeAlive(false)
         self.owner?.pipelineFailed()
     }
 
     private func callFailed(_ message: InFlightMessage, _ failure: RuntimeFailure) {
         let now = self.clock.now
         self.metrics.runtimeDuration.observe(now.seconds(since: self.servedSince))
+        message.callStartedAt = self.servedSince
+        message.callEndedAt = now
         self.servedSince = now
         let problem = ErrorEnvelope.Problem.text(failure.description)
         self.runtimeFailed(message, problem: problem, errorType: RoutingDecision.executionError)
@@ -147,10 +152,14 @@ extension Pipeline: RuntimeEvents {
         _ = self.inRuntime.popFirst()
         self.log.error("Runtime timeout exceeded - crashing pod to recover", message, [:])
         let timeout = self.limits.runtimeTimeout
-        self.metrics.runtimeDuration.observe(self.clock.now.seconds(since: self.servedSince))
+        let now = self.clock.now
+        self.metrics.runtimeDuration.observe(now.seconds(since: self.servedSince))
+        message.callStartedAt = self.servedSince
+        message.callEndedAt = now
         self.metrics.failed(RoutingDecision.FailureReason.runtimeError.rawValue).increment()
         self.metrics.runtimeErrors("timeout").increment()
         self.runtime.close()
+        self.transport.setRuntimeAlive(false)
         self.mode = .crashing(giveUpAt: self.clock.now + self.limits.crashPatience)
         message.isLastBeforeCrash = true
         let others = self.inRuntime.removeAll()

@@ -10,6 +10,7 @@ extension Pipeline {
         case unreadable = "parse_error"
         case gatewayUnreachable = "gateway_unreachable"
         case deadLetterFailed = "dead_letter_failed"
+        case deliveryLost = "delivery_lost"
         case window
         case shutdown
     }
@@ -18,6 +19,7 @@ extension Pipeline {
     func acknowledge(_ message: InFlightMessage) {
         if !message.isForgotten { self.transport.acknowledge(message.receipt) }
         if let status = message.processedAs { self.metrics.processed(status).increment() }
+        self.tracer?.ended(message, .acknowledged, clock: self.clock)
         let isLast = message.isLastBeforeCrash
         self.forget(message)
         if isLast { self.endAfterCrash() }
@@ -43,31 +45,46 @@ extension Pipeline {
             self.publish(message)
             return
         }
+        // Once more in case the queue counts otherwise; a queue without such a policy gets the back-off again.
+        let excess = attempt - self.limits.maxDeliveries
+        if self.limits.maxDeliveries > 0, self.transport.deadLettersByItself, excess == 0 || excess == 1 {
+            self.releaseNow(message, cause: cause)
+            return
+        }
         self.holdBack(message, attempt: attempt, cause: cause)
     }
 
-    /// Keeps the message unacknowledged for its back-off, then releases it.
+    /// Lets the message wait for its back-off: in the queue where the transport can hide it there, otherwise
+    /// unacknowledged in our hands.
     func holdBack(_ message: InFlightMessage, attempt: Int, cause: ReleaseCause) {
         if self.mode != .running || message.isForgotten {
             self.releaseNow(message, cause: cause)
             return
         }
+        self.tracer?.ended(message, .givenBack(cause: cause.rawValue), clock: self.clock)
         self.metrics.nacks(cause.rawValue).increment()
-        message.state.heldBackForRelease()
         let unit = Double(self.random.next() >> 11) / Double(UInt64(1) << 53)
-        message.due = self.clock.now + ReleaseBackOff.delay(attempt: attempt, unitRandom: unit)
+        let delay = ReleaseBackOff.delay(attempt: attempt, unitRandom: unit)
+        guard !self.transport.canDelayRelease else {
+            self.transport.release(message.receipt, after: delay)
+            self.forget(message)
+            return
+        }
+        message.state.heldBackForRelease()
+        message.due = self.clock.now + delay
         self.timed.append(message)
     }
 
     /// Releases a held-back message.
     func release(_ message: InFlightMessage) {
         message.due = .distantFuture
-        if !message.isForgotten { self.transport.release(message.receipt) }
+        if !message.isForgotten { self.transport.release(message.receipt, after: .zero) }
         self.forget(message)
     }
 
     /// Gives a message back without delay.
     func releaseNow(_ message: InFlightMessage, cause: ReleaseCause) {
+        self.tracer?.ended(message, .givenBack(cause: cause.rawValue), clock: self.clock)
         self.metrics.nacks(cause.rawValue).increment()
         self.timed.removeAll { $0 === message }
         self.release(message)
@@ -95,12 +112,22 @@ extension Pipeline {
         self.timed.removeAll { $0.retries.isEmpty && $0.due == .distantFuture }
     }
 
+    func deliveryForgotten(_ receipt: Receipt) {
+        guard let message = self.table.held.first(where: { $0.receipt == receipt }), !message.isForgotten else {
+            return
+        }
+        message.isForgotten = true
+        let isWaiting = !self.queued.removeAll { $0 === message }.isEmpty || message.due != .distantFuture
+        if isWaiting { self.releaseNow(message, cause: .deliveryLost) }
+    }
+
     func publishingAvailabilityChanged() {
         // `takeUp` at the end of this turn continues. What waits for a lost connection need not wait any longer.
         guard self.transport.canPublish else { return }
+        let now = self.clock.now
         for message in self.timed {
             for index in message.retries.indices where message.retries[index].waitsForConnection {
-                message.retries[index].due = self.clock.now
+                message.retries[index].due = now
             }
         }
     }
@@ -152,6 +179,8 @@ extension Pipeline {
         self.mode = .ended
         self.runtime.close()
         self.gateway?.abandon()
-        for message in self.table.held where !message.isForgotten { self.transport.release(message.receipt) }
+        for message in self.table.held where !message.isForgotten {
+            self.transport.release(message.receipt, after: .zero)
+        }
     }
 }

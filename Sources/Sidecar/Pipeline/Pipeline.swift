@@ -62,6 +62,7 @@ final class Pipeline: TransportEvents {
     let metrics: SidecarMetrics
     let clock: any PipelineClock
     let log: PipelineLog
+    var tracer: HopTracer?
     unowned var owner: (any PipelineOwner)?
 
     var mode = Mode.running
@@ -112,6 +113,7 @@ final class Pipeline: TransportEvents {
         self.metrics = parts.metrics
         self.clock = parts.clock
         self.log = parts.log
+        self.tracer = parts.tracer
         self.random = parts.random
         self.table = InFlightTable(pool: pool)
         self.outbound = PieceList(pool: pool)
@@ -151,6 +153,8 @@ final class Pipeline: TransportEvents {
         var metrics: SidecarMetrics
         var clock: any PipelineClock
         var log: PipelineLog
+        /// Nil when nobody collects traces.
+        var tracer: HopTracer?
         var random: any RandomNumberGenerator
     }
 

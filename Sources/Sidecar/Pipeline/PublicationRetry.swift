@@ -31,6 +31,8 @@ struct PublicationRetry: Equatable {
         switch failure {
         case .tooLarge:
             return .replaceByError
+        case .deliveryLost:
+            return .giveUp
         case .destinationMissing:
             guard self.missingCount < Self.missingDelays.count else { return .giveUp }
             self.missingCount += 1

@@ -118,10 +118,15 @@ extension GatewayURL {
         Array("GET \(path) HTTP/1.1\r\n\(self.commonFields)Accept: */*\r\n\r\n".utf8)
     }
 
-    func post(_ path: String, json body: [UInt8]) -> [UInt8] {
+    func post(
+        _ path: String,
+        json body: [UInt8],
+        extraHeaders: [(name: String, value: String)] = []
+    ) -> [UInt8] {
+        let extraFields = extraHeaders.map { "\($0.name): \($0.value)\r\n" }.joined()
         let head = """
             POST \(path) HTTP/1.1\r
-            \(self.commonFields)Content-Type: application/json\r
+            \(self.commonFields)\(extraFields)Content-Type: application/json\r
             Content-Length: \(body.count)\r
             \r
 

@@ -1,5 +1,7 @@
+import LocalQueue
 import Support
 import Testing
+import Traces
 
 @testable import Sidecar
 
@@ -43,7 +45,8 @@ import Testing
                     region: "us-east-1",
                     visibilityTimeoutSeconds: 600,
                     waitTimeSeconds: 20,
-                    maxMessages: nil
+                    maxMessages: nil,
+                    caFile: nil
                 )
         )
         #expect(configuration.queueRetryMaxAttempts == 10)
@@ -64,7 +67,7 @@ import Testing
         "what cannot be started with is an error that names the variable",
         arguments: [
             (["ASYA_ACTOR_NAME": ""], "ASYA_ACTOR_NAME is required"),
-            (["ASYA_TRANSPORT": "kafka"], "ASYA_TRANSPORT must be rabbitmq or sqs"),
+            (["ASYA_TRANSPORT": "kafka"], "ASYA_TRANSPORT must be rabbitmq, sqs or embedded"),
             (["ASYA_RUNTIME_TIMEOUT": "0"], "ASYA_RUNTIME_TIMEOUT must be greater than 0"),
             (["ASYA_RUNTIME_TIMEOUT": "-1s"], "ASYA_RUNTIME_TIMEOUT must be greater than 0"),
             (["ASYA_GATEWAY_URL": "gateway:80"], "ASYA_GATEWAY_URL must start with http:// or https://"),
@@ -118,6 +121,33 @@ import Testing
         #expect(configuration.sqsSettings.visibilityTimeoutSeconds == seconds)
     }
 
+    @Test("the embedded transport needs a file; the rest has defaults")
+    func embedded() throws {
+        #expect(throws: ConfigurationError.missing(variable: "ASYA_EMBEDDED_PATH")) {
+            try self.read(["ASYA_TRANSPORT": "embedded"])
+        }
+        let variables = ["ASYA_TRANSPORT": "embedded", "ASYA_EMBEDDED_PATH": "/q.db"]
+        let configuration = try self.read(variables)
+        #expect(
+            configuration.embeddedSettings
+                == .init(path: "/q.db", synchronous: .full, visibilityTimeout: .seconds(30), prefetch: nil)
+        )
+        let embedded = try configuration.embedded()
+        #expect(embedded.queueName == "asya-my-actor" && embedded.maximumHold == .seconds(300 * 3 + 120))
+        let other = try self.read(
+            variables.merging(
+                [
+                    "ASYA_EMBEDDED_SYNCHRONOUS": "NORMAL", "ASYA_EMBEDDED_VISIBILITY_TIMEOUT": "5s",
+                    "ASYA_EMBEDDED_PREFETCH": "3", "ASYA_MAX_INFLIGHT_BYTES": "1000",
+                ]
+            ) { _, new in new }
+        )
+        #expect(other.embeddedSettings.synchronous == .normal && other.window.messageCount == 3)
+        #expect(try other.embedded().claimByteCount == 1000)
+        let warned = try self.read(variables.merging(["ASYA_EMBEDDED_SYNCHRONOUS": "maybe"]) { _, new in new })
+        #expect(warned.embeddedSettings.synchronous == .full && warned.warnings.count == 1)
+    }
+
     @Test("a waiting time of 0 means 20")
     func waitTime() throws {
         #expect(try self.read(["ASYA_SQS_WAIT_TIME_SECONDS": "0"]).sqsSettings.waitTimeSeconds == 20)
@@ -139,7 +169,8 @@ import Testing
     func rows() {
         let names = SidecarConfiguration.Variables.rows.map(\.name)
         #expect(Set(names).count == names.count)
-        #expect(names.count == 34)
+        // Those of section 2, the three of AWS's own that stand in 7.1 or are needed with them, and OpenTelemetry's.
+        #expect(names.count == 38 + 3 + TracingConfiguration.rows.count)
         #expect(SidecarConfiguration.Variables.rows.allSatisfy { !$0.text.isEmpty && $0.text.hasSuffix(".") })
     }
 

@@ -76,4 +76,36 @@ struct AdmissionWindowTests {
         }
         #expect(window.messageCount == 1)
     }
+
+    @Test(
+        "goes beyond the wide window only as far as very fast handlers work it off in the same time",
+        arguments: [(19.0, 10), (10.0, 20), (4.0, 50), (1.0, 128), (0.01, 128)]
+    )
+    func widest(milliseconds: Double, expected: Int) {
+        var window = AdmissionWindow(pinned: nil, wide: 10, widest: 128)
+        _ = self.record(200, .microseconds(Int64(milliseconds * 1000)), in: &window)
+        #expect(window.messageCount == expected)
+    }
+
+    @Test("follows the average in steps of two, not with every call")
+    func steps() {
+        var window = AdmissionWindow(pinned: nil, wide: 10, widest: 128)
+        _ = self.record(200, .milliseconds(4), in: &window)
+        #expect(window.messageCount == 50)
+        #expect(!self.record(200, .milliseconds(5), in: &window), "40 would fit now")
+        #expect(window.messageCount == 50)
+        _ = self.record(200, .milliseconds(9), in: &window)
+        #expect(window.messageCount < 26)
+        _ = self.record(200, .microseconds(100), in: &window)
+        #expect(window.messageCount == 128)
+        _ = self.record(200, .milliseconds(200), in: &window)
+        #expect(window.messageCount == 1)
+    }
+
+    @Test("a pinned window does not move, whatever the widest would be")
+    func pinnedStays() {
+        var window = AdmissionWindow(pinned: 3, wide: 10, widest: 128)
+        #expect(!self.record(1000, .microseconds(10), in: &window))
+        #expect(window.messageCount == 3)
+    }
 }

@@ -21,6 +21,12 @@ final class PipelineFixture: PipelineOwner {
         private(set) var published: [(queueName: String, body: String, token: UInt64)] = []
         private(set) var acknowledged: [UInt64] = []
         private(set) var released: [UInt64] = []
+        private(set) var releaseDelays: [Duration] = []
+        private(set) var hops: [Hop] = []
+        private(set) var isRuntimeAlive = true
+        var groupsHops = false
+        var canDelayRelease = false
+        var deadLettersByItself = false
 
         func start() {}
         func startReceiving(window: Int) {
@@ -34,13 +40,19 @@ final class PipelineFixture: PipelineOwner {
             _ body: PieceList,
             to destination: Destination,
             messageID: UnsafeRawBufferPointer,
-            token: UInt64
+            token: UInt64,
+            hop: Hop
         ) {
             let bytes = body.pieces.flatMap { Array($0.bytes) }
             self.published.append((destination.queueName, String(decoding: bytes, as: UTF8.self), token))
+            self.hops.append(hop)
         }
         func acknowledge(_ receipt: Receipt) { self.acknowledged.append(receipt.tag) }
-        func release(_ receipt: Receipt) { self.released.append(receipt.tag) }
+        func release(_ receipt: Receipt, after delay: Duration) {
+            self.released.append(receipt.tag)
+            self.releaseDelays.append(delay)
+        }
+        func setRuntimeAlive(_ isAlive: Bool) { self.isRuntimeAlive = isAlive }
         func flush() {}
         func close(limit: Duration) {}
     }

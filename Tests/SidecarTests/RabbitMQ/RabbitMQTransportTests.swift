@@ -31,6 +31,7 @@ import Testing
             self.settled(token, outcome)
         }
         func deliveriesForgotten(upToGeneration generation: UInt32) { self.forgotten.append(generation) }
+        func deliveryForgotten(_ receipt: Receipt) {}
         func publishingAvailabilityChanged() {}
         func transportClosed() { self.isClosed = true }
     }
@@ -81,8 +82,15 @@ import Testing
                 slab.base.storeBytes(of: UInt8(truncatingIfNeeded: index), toByteOffset: index, as: UInt8.self)
             }
             list.append(slab.slice(0..<byteCount))
+            let hop = Hop(receipt: Receipt(generation: 1, tag: token), publicationCount: 1)
             Array("id-\(token)".utf8).withUnsafeBytes {
-                self.transport.publish(list, to: destination ?? self.destination, messageID: $0, token: token)
+                self.transport.publish(
+                    list,
+                    to: destination ?? self.destination,
+                    messageID: $0,
+                    token: token,
+                    hop: hop
+                )
             }
         }
 

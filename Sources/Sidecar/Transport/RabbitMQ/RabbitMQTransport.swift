@@ -98,7 +98,8 @@ final class RabbitMQTransport: Transport {
         _ body: PieceList,
         to destination: Destination,
         messageID: UnsafeRawBufferPointer,
-        token: UInt64
+        token: UInt64,
+        hop: Hop
     ) {
         guard let publisher = self.publisher else {
             self.loop.atTurnEnd { [weak self] in
@@ -114,7 +115,15 @@ final class RabbitMQTransport: Transport {
         consumer.acknowledge(receipt.tag)
     }
 
-    func release(_ receipt: Receipt) {
+    // AMQP has transactions, but no broker is fast with them: confirms, then the acknowledgement.
+    var groupsHops: Bool { false }
+    // It cannot hide a message for a while either, and a classic queue never moves one away.
+    var canDelayRelease: Bool { false }
+    var deadLettersByItself: Bool { false }
+    // There is no lease: the broker watches the connection.
+    func setRuntimeAlive(_ isAlive: Bool) {}
+
+    func release(_ receipt: Receipt, after delay: Duration) {
         guard let consumer = self.consumer, consumer.generation == receipt.generation else { return }
         consumer.release(receipt.tag)
     }
