@@ -45,6 +45,7 @@ let package = Package(
         .target(name: "CJSONScanner", cSettings: strictC),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
         // Pure code: no I/O.
         .target(
@@ -55,6 +56,11 @@ let package = Package(
         .target(name: "Envelope", dependencies: ["CJSONScanner"], swiftSettings: hotPath),
         .target(name: "Traces", dependencies: ["Support"], swiftSettings: strict),
         .target(name: "AMQP", dependencies: ["CRabbitMQ", "Support"], swiftSettings: hotPath),
+        .target(
+            name: "AWS",
+            dependencies: ["COpenSSL", "CJSONScanner", "Envelope", "Support"],
+            swiftSettings: hotPath
+        ),
 
         // Durable queues in one SQLite file.
         .target(name: "LocalQueue", dependencies: ["CSQLite", "Support"], swiftSettings: hotPath),
@@ -80,6 +86,11 @@ let package = Package(
         .testTarget(name: "LocalQueueTests", dependencies: ["LocalQueue"], swiftSettings: strict),
         .testTarget(name: "TracesTests", dependencies: ["Traces", "Support"], swiftSettings: strict),
         .testTarget(name: "AMQPTests", dependencies: ["AMQP"], swiftSettings: strict),
+        .testTarget(
+            name: "AWSTests",
+            dependencies: ["AWS", "Envelope", "Support"],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "SidecarTests",
             dependencies: [

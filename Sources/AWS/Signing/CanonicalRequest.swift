@@ -1,0 +1,85 @@
+/// Parts of a canonical request that need encoding (Signature Version 4, "Create a canonical request").
+enum CanonicalRequest {
+    /// The path as it is signed: dot segments and double slashes resolved, then encoded.
+    ///
+    /// `path` is the path of the request line, already percent-encoded; every service but S3 encodes it once more.
+    static func path(_ path: String, encodesTwice: Bool) -> String {
+        guard encodesTwice else { return path.isEmpty ? "/" : path }
+        return PercentEncoding.encode(self.normalized(path), keepingSlashes: true)
+    }
+
+    /// The query sorted by encoded name and value. The pairs are not encoded yet.
+    static func query(_ pairs: [(name: String, value: String)]) -> String {
+        pairs
+            .map { (PercentEncoding.encode($0.name), PercentEncoding.encode($0.value)) }
+            .sorted { $0.0 == $1.0 ? self.isBefore($0.1, $1.1) : self.isBefore($0.0, $1.0) }
+            .map { "\($0.0)=\($0.1)" }
+            .joined(separator: "&")
+    }
+
+    /// Lower-case names with their trimmed values, sorted; values of one name joined by commas in their order.
+    static func headers(_ fields: [(name: String, value: String)]) -> [(name: String, value: String)] {
+        var merged: [(name: String, value: String)] = []
+        for field in fields {
+            let name = field.name.lowercased()
+            let value = self.collapsed(field.value)
+            if let index = merged.firstIndex(where: { $0.name == name }) {
+                merged[index].value += "," + value
+            } else {
+                merged.append((name, value))
+            }
+        }
+        return merged.sorted { self.isBefore($0.name, $1.name) }
+    }
+
+    /// Order of bytes, which the rules ask for; Swift's own order of strings is that of Unicode.
+    private static func isBefore(_ first: String, _ second: String) -> Bool {
+        first.utf8.lexicographicallyPrecedes(second.utf8)
+    }
+
+    /// Without space at both ends, runs of spaces inside as one.
+    private static func collapsed(_ value: String) -> String {
+        value.split(whereSeparator: { $0 == " " || $0 == "\t" || $0.isNewline }).joined(separator: " ")
+    }
+
+    private static func normalized(_ path: String) -> String {
+        var segments: [Substring] = []
+        for segment in path.split(separator: "/") {
+            switch segment {
+            case ".": continue
+            case "..": _ = segments.popLast()
+            default: segments.append(segment)
+            }
+        }
+        let joined = "/" + segments.joined(separator: "/")
+        return path.hasSuffix("/") && joined != "/" ? joined + "/" : joined
+    }
+}
+
+/// Percent-encoding as AWS wants it: everything but `A-Z a-z 0-9 - . _ ~`, with upper-case digits.
+enum PercentEncoding {
+    static func encode(_ text: String, keepingSlashes: Bool = false) -> String {
+        var encoded: [UInt8] = []
+        encoded.reserveCapacity(text.utf8.count)
+        for byte in text.utf8 {
+            if self.isUnreserved(byte) || keepingSlashes && byte == UInt8(ascii: "/") {
+                encoded.append(byte)
+            } else {
+                encoded.append(UInt8(ascii: "%"))
+                encoded.append(Hexadecimal.upperCaseDigit(byte >> 4))
+                encoded.append(Hexadecimal.upperCaseDigit(byte & 15))
+            }
+        }
+        return String(decoding: encoded, as: UTF8.self)
+    }
+
+    private static func isUnreserved(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+            UInt8(ascii: "~"):
+            true
+        default: false
+        }
+    }
+}
