@@ -26,6 +26,7 @@ let package = Package(
     name: "asya",
     products: [
         .executable(name: "asya-sidecar", targets: ["asya-sidecar"]),
+        .executable(name: "asya-sidecar-sqs", targets: ["asya-sidecar-sqs"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -44,6 +45,7 @@ let package = Package(
         ),
         .target(name: "CJSONScanner", cSettings: strictC),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .target(name: "CCurl", cSettings: strictC, linkerSettings: [.linkedLibrary("curl")]),
         .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
@@ -74,6 +76,21 @@ let package = Package(
             ],
             swiftSettings: hotPath
         ),
+        // Apart from the module above, so that a pod that speaks AMQP does not carry libcurl and its libraries.
+        .target(
+            name: "SidecarSQS",
+            dependencies: [
+                "CCurl", "CUVShim", "Support", "Envelope", "AWS", "Sidecar",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: hotPath
+        ),
+        .executableTarget(
+            name: "asya-sidecar-sqs",
+            dependencies: ["Sidecar", "SidecarSQS", "Support", .product(name: "Logging", package: "swift-log")],
+            path: "Sources/Commands/asya-sidecar-sqs",
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "asya-sidecar",
             dependencies: ["Sidecar", "Support", .product(name: "Logging", package: "swift-log")],
@@ -96,6 +113,13 @@ let package = Package(
             dependencies: [
                 "Sidecar", "Envelope", "AMQP", "LocalQueue", "Support", "Traces",
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "SidecarSQSTests",
+            dependencies: [
+                "SidecarSQS", "Sidecar", "AWS", "Support", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),
