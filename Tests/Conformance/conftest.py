@@ -11,8 +11,11 @@ sys.path[:0] = [_HERE, os.path.join(_HERE, "..", "..", "tools")]
 
 from harness.cell import Cell  # noqa: E402
 from harness.concurrent import ConcurrentTests  # noqa: E402
+from harness.embedded import EmbeddedWorld  # noqa: E402
 from harness.paths import sidecar_binary  # noqa: E402
+from harness.sqs import SQSWorld  # noqa: E402
 from harness.world import Broker, World  # noqa: E402
+from localservers.moto import Moto  # noqa: E402
 from localservers.rabbitmq import RabbitMQ  # noqa: E402
 
 NEEDS_NO_SIDECAR = "test_harness.py"
@@ -28,6 +31,55 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("concurrent") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(240))
+
+
+# What a sidecar makes of a message has nothing to do with the queue system: these files run on every one.
+ON_EVERY_TRANSPORT = ("test_router_input.py", "test_router_runtime.py", "test_random_bodies.py")
+
+
+def pytest_generate_tests(metafunc):
+    """Parametrises the shared sidecar by its transport."""
+    file = os.path.basename(metafunc.module.__file__)
+    if "module_cell" not in metafunc.fixturenames or file not in ON_EVERY_TRANSPORT:
+        return
+    transports = ["rabbitmq"]
+    if metafunc.definition.get_closest_marker("rabbitmq_only") is None:
+        transports += ["embedded", "sqs"]
+    metafunc.parametrize("module_cell", transports, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="session")
+def moto():
+    """The emulator that the SQS tests against an independent implementation share, one after the other."""
+    with Moto() as server:
+        yield server
+
+
+@pytest.fixture
+def sqs_world(request):
+    """A world on an SQS stand-in of its own."""
+    made = SQSWorld()
+    request.node.conformance_world = made
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def moto_world(request):
+    """A world on moto."""
+    made = SQSWorld(request.getfixturevalue("moto"))
+    request.node.conformance_world = made
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def embedded_world(request):
+    """A queue file in a fresh directory and everything started in it."""
+    made = EmbeddedWorld()
+    request.node.conformance_world = made
+    yield made
+    made.close()
 
 
 def pytest_runtest_setup(item):
@@ -77,7 +129,9 @@ def spare_world(request):
 @pytest.fixture(scope="module")
 def module_cell(request):
     """One sidecar `a` with a scripted runtime, shared by the tests of a file."""
-    made = World(request.getfixturevalue("broker"))
+    transport = getattr(request, "param", "rabbitmq")
+    other_worlds = {"embedded": EmbeddedWorld, "sqs": SQSWorld}
+    made = other_worlds[transport]() if transport in other_worlds else World(request.getfixturevalue("broker"))
     request.node.conformance_world = made
     try:
         yield Cell(made)

@@ -20,9 +20,10 @@ TIME_LIMIT = 220
 
 
 class Chaos:
-    """Kills something every second and restarts it at once, until stopped."""
+    """Kills something every second (or `interval` seconds) and restarts it at once, until stopped."""
 
-    def __init__(self, world, seed, sidecars, runtimes):
+    def __init__(self, world, seed, sidecars, runtimes, interval=SECONDS_BETWEEN_FAULTS):
+        self.interval = interval
         self.random = random.Random(seed)
         self.world, self.sidecars, self.runtimes = world, sidecars, runtimes
         self.counts = {"sidecar": 0, "runtime": 0, "connections": 0}
@@ -42,7 +43,7 @@ class Chaos:
 
     def _run(self):
         try:
-            while not self._stopping.wait(SECONDS_BETWEEN_FAULTS):
+            while not self._stopping.wait(self.interval):
                 self._strike(self.random.choice(["sidecar", "runtime", "connections"]))
         except Exception as failure:
             self.failure = failure

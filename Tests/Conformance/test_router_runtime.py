@@ -278,6 +278,7 @@ def test_a_reply_of_four_gib_is_refused_without_allocation(cell):
     assert cell.sidecar.memory_kib("VmHWM") - before <= 1024
 
 
+@pytest.mark.rabbitmq_only
 def test_error_and_success_envelopes_are_persistent_json_with_their_id(cell):
     cell.send(body("props"))
     properties = cell.only("b").properties
@@ -291,6 +292,7 @@ def test_error_and_success_envelopes_are_persistent_json_with_their_id(cell):
     assert properties.content_type == "application/json"
 
 
+@pytest.mark.rabbitmq_only
 def test_amqp_headers_of_the_input_are_not_interpreted(cell):
     cell.send(body("h"), headers={"x-anything": 1, "id": "other"}, expiration="60000", correlation_id="c")
     assert cell.only("b").json["id"] == "h"

@@ -6,7 +6,7 @@ import time
 import pika
 from pika import exceptions
 
-from .waiting import Timeout, eventually
+from .queue_reader import QueueReader
 
 EXCHANGE = "asya"
 CONNECTION_NAME = "conformance-suite"
@@ -30,7 +30,7 @@ class Message:
         return "Message(%r)" % self.body[:300]
 
 
-class AMQPClient:
+class AMQPClient(QueueReader):
     """Blocking client on one connection. Reconnects when the broker was restarted or the channel closed."""
 
     def __init__(self, url):
@@ -130,33 +130,6 @@ class AMQPClient:
             return None  # The queue does not exist (yet); the caller waits.
         return None if method is None else Message(method, properties, body)
 
-    def get(self, queue, timeout=10.0):
-        """Waits for one message and takes it."""
-        return eventually(lambda: self.get_now(queue), timeout, "a message in %s" % queue)
-
-    def get_many(self, queue, count, timeout=20.0):
-        """Waits for `count` messages; fails with how many came."""
-        messages = []
-        deadline = time.monotonic() + timeout
-        while len(messages) < count:
-            message = self.get_now(queue)
-            if message is not None:
-                messages.append(message)
-            elif time.monotonic() > deadline:
-                raise Timeout("%d of %d messages arrived in %s within %.1f s" % (len(messages), count, queue, timeout))
-            else:
-                time.sleep(0.02)
-        return messages
-
-    def drain(self, queue):
-        """Everything that is ready now."""
-        messages = []
-        while True:
-            message = self.get_now(queue)
-            if message is None:
-                return messages
-            messages.append(message)
-
     def consume_all(self, queue):
         """Everything in the queue, faster than `drain`; ends when nothing came for half a second."""
         channel = self._open()
@@ -168,19 +141,3 @@ class AMQPClient:
             messages.append(Message(method, properties, body))
         channel.cancel()
         return messages
-
-    def wait_depth(self, queue, count, timeout=15.0):
-        """Waits until exactly `count` messages are ready."""
-        self.wait_until_depth(queue, lambda depth: depth == count, timeout, "depth %d" % count)
-
-    def wait_until_depth(self, queue, accept, timeout, what):
-        seen = []
-
-        def check():
-            seen[:] = [self.depth(queue)]
-            return seen[0] is not None and accept(seen[0])
-
-        try:
-            eventually(check, timeout, "%s of %s" % (what, queue))
-        except Timeout:
-            raise Timeout("waited %.1f s for %s of %s, it is %r" % (timeout, what, queue, seen[0])) from None

@@ -44,24 +44,31 @@ class World:
     """Actors are `a`, `b`, … and the end actors have their default names: the vhost keeps tests apart."""
 
     def __init__(self, broker, vhost=None):
+        self._begin()
         self.broker = broker
         self.management = broker.management
         self.vhost = vhost or "t%d-%d" % (os.getpid(), next(_numbers))
         self._own_vhost = vhost is None
         if self._own_vhost:
             self.management.add_vhost(self.vhost)
+        self.client = self.new_client()
+
+    def _begin(self):
         self._directories = []
         self._clients = []
         self.sidecars = []
         self._runtimes = []
         self._others = []
-        self.client = self.new_client()
 
     # Broker side
 
     @property
     def url(self):
         return self.broker.url(self.vhost)
+
+    def transport_settings(self):
+        """What tells a sidecar of this world where its queues are."""
+        return {"ASYA_RABBITMQ_URL": self.url}
 
     def new_client(self):
         """Another client, for use on another thread."""
@@ -181,10 +188,10 @@ class World:
         directory = runtime.directory if runtime is not None else self.directory()
         settings = {
             "ASYA_ACTOR_NAME": actor,
-            "ASYA_RABBITMQ_URL": self.url,
             "ASYA_SOCKET_DIR": directory,
             "ASYA_METRICS_ADDR": "127.0.0.1:%d" % port,
         }
+        settings.update(self.transport_settings())
         if gateway is not None:
             settings["ASYA_GATEWAY_URL"] = gateway.url
         settings.update(environment)
@@ -225,10 +232,13 @@ class World:
             other.stop()
         for client in self._clients:
             client.close()
-        if self._own_vhost:
-            self.management.delete_vhost(self.vhost)
+        self.close_transport()
         for path in self._directories:
             shutil.rmtree(path, ignore_errors=True)
+
+    def close_transport(self):
+        if self._own_vhost:
+            self.management.delete_vhost(self.vhost)
 
 
 def decoded_url(url):

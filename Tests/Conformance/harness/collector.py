@@ -1,0 +1,74 @@
+"""A stand-in of an OpenTelemetry collector: takes OTLP/HTTP in JSON, checks its form and keeps the spans."""
+
+import http.server
+import json
+import re
+import threading
+
+from .waiting import eventually
+
+HEX = {"traceId": re.compile(r"^[0-9a-f]{32}$"), "spanId": re.compile(r"^[0-9a-f]{16}$")}
+
+
+class Collector:
+    """`status` is what it answers; spans are kept only when that is 200."""
+
+    def __init__(self):
+        self.spans = []
+        self.requests = []
+        self.status = 200
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self.url = "http://127.0.0.1:%d" % self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+    def wait(self, count, timeout=10.0):
+        """Waits for `count` spans and returns all."""
+        eventually(lambda: len(self.spans) >= count, timeout, "%d spans (has %d)" % (count, len(self.spans)))
+        return self.spans
+
+    def of_trace(self, trace_id):
+        return [span for span in self.spans if span["traceId"] == trace_id]
+
+    def take(self, path, headers, body):
+        """One request; returns the status to answer."""
+        self.requests.append((path, headers))
+        if self.status != 200:
+            return self.status
+        document = json.loads(body)
+        for resource in document["resourceSpans"]:
+            service = attributes(resource["resource"])["service.name"]
+            for scope in resource["scopeSpans"]:
+                for span in scope["spans"]:
+                    assert all(pattern.match(span[name]) for name, pattern in HEX.items()), span
+                    assert int(span["startTimeUnixNano"]) <= int(span["endTimeUnixNano"]), span
+                    self.spans.append({**span, "service": service, "attributes": attributes(span)})
+        return 200
+
+
+def attributes(holder):
+    """A list of OTLP attributes as a dictionary."""
+    return {one["key"]: next(iter(one["value"].values())) for one in holder["attributes"]}
+
+
+def _handler(collector):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            status = collector.take(self.path, dict(self.headers), body)
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_arguments):
+            pass
+
+    return Handler
