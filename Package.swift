@@ -31,6 +31,9 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         // The gateway: HTTP server, YAML of the tools file, bearer tokens.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         // The operator: requests to the API server.
     ],
     targets: [
@@ -98,6 +101,25 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // The front door.
+        .target(
+            name: "QueueClient",
+            dependencies: [
+                "CRabbitMQ", "AMQP", "LocalQueue", "AWS", "Support", .product(name: "Logging", package: "swift-log"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: strict,
+            linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]
+        ),
+        .testTarget(
+            name: "QueueClientTests",
+            dependencies: ["QueueClient", "AMQP", "Support", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict
+        ),
+
         .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: strict),
         .testTarget(name: "EnvelopeTests", dependencies: ["Envelope"], swiftSettings: strict),
         .testTarget(name: "LocalQueueTests", dependencies: ["LocalQueue"], swiftSettings: strict),
@@ -106,6 +128,13 @@ let package = Package(
         .testTarget(
             name: "AWSTests",
             dependencies: ["AWS", "Envelope", "Support"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "SQSClientTests",
+            dependencies: [
+                "QueueClient", "AWS", "Envelope", "Support", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(

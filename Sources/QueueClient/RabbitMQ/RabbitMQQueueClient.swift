@@ -1,0 +1,67 @@
+public import Logging
+internal import Support
+internal import Synchronization
+
+/// Sends through one connection of RabbitMQ with publisher confirms. Many callers at once share a thread, which writes
+/// what waits in one go, so that a confirm of the broker settles many of them.
+public final class RabbitMQQueueClient: QueueClient {
+    private let mailbox: SendMailbox
+    /// nil once somebody closed the client: a thread is joined once.
+    private let thread: Mutex<DedicatedThread?>
+    private let sendTimeoutNanoseconds: UInt64
+
+    /// Starts the thread, which connects right away and again whenever it has to.
+    public init(configuration: RabbitMQClientConfiguration, logger: Logger) throws(QueueClientError) {
+        guard let mailbox = SendMailbox() else { throw .unavailable(reason: "no file descriptor is left") }
+        let thread = DedicatedThread(name: "amqp-publisher") {
+            PublisherLoop(configuration: configuration, mailbox: mailbox, logger: logger).run()
+        }
+        guard let thread else { throw .unavailable(reason: "cannot start a thread") }
+        self.mailbox = mailbox
+        self.thread = Mutex(thread)
+        self.sendTimeoutNanoseconds = UInt64(max(1, GoDuration(configuration.sendTimeout).nanoseconds))
+    }
+
+    /// See `QueueClient`.
+    public func send(_ body: [UInt8], messageID: String, to queueName: String) async throws {
+        try Task.checkCancellation()
+        guard (1...QueueName.maximumByteCount).contains(queueName.utf8.count) else {
+            throw QueueClientError.queueMissing(queueName)
+        }
+        let deadline = MonotonicClock.nanoseconds() + self.sendTimeoutNanoseconds
+        // The property is a short string; an id that does not fit is still in the body.
+        let messageID = String(decoding: messageID.utf8.prefix(QueueName.maximumByteCount), as: UTF8.self)
+        try await withCheckedThrowingContinuation { continuation in
+            let send = SendMailbox.Send(
+                body: body,
+                messageID: messageID,
+                queueName: queueName,
+                deadline: deadline,
+                result: continuation
+            )
+            if let refusal = self.mailbox.put(.send(send)) { continuation.resume(throwing: refusal) }
+        }
+    }
+
+    /// See `QueueClient`.
+    public func checkReadiness() async throws {
+        try await withCheckedThrowingContinuation { continuation in
+            if let refusal = self.mailbox.put(.probe(continuation)) { continuation.resume(throwing: refusal) }
+        }
+    }
+
+    /// See `QueueClient`.
+    public func close() async {
+        self.mailbox.close()
+        let thread = self.thread.withLock { thread in
+            defer { thread = nil }
+            return thread
+        }
+        await thread?.joined()
+    }
+}
+
+extension QueueName {
+    /// AMQP's short strings: queue names, routing keys and message ids.
+    static let maximumByteCount = 255
+}
