@@ -70,6 +70,10 @@ let package = Package(
         // Durable queues in one SQLite file.
         .target(name: "LocalQueue", dependencies: ["CSQLite", "Support"], swiftSettings: hotPath),
 
+        // Manifests of actors: read by `asya`, and checked the same way by the operator.
+        .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .target(name: "ActorResource", dependencies: ["CLibYAML", "Support"], swiftSettings: strict),
+
         // The data plane.
         .target(
             name: "Sidecar",
@@ -122,6 +126,7 @@ let package = Package(
 
         .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: strict),
         .testTarget(name: "EnvelopeTests", dependencies: ["Envelope"], swiftSettings: strict),
+        .testTarget(name: "ActorResourceTests", dependencies: ["ActorResource", "Support"], swiftSettings: strict),
         .testTarget(name: "LocalQueueTests", dependencies: ["LocalQueue"], swiftSettings: strict),
         .testTarget(name: "TracesTests", dependencies: ["Traces", "Support"], swiftSettings: strict),
         .testTarget(name: "AMQPTests", dependencies: ["AMQP"], swiftSettings: strict),
