@@ -59,6 +59,8 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "Envelope", dependencies: ["CJSONScanner"], swiftSettings: hotPath),
+        // Model Context Protocol: messages, schemas, sessions, calls; used by the gateway and the command-line tools.
+        .target(name: "MCP", dependencies: ["CJSONScanner", "Envelope", "Support"], swiftSettings: strict),
         .target(name: "Traces", dependencies: ["Support"], swiftSettings: strict),
         .target(name: "AMQP", dependencies: ["CRabbitMQ", "Support"], swiftSettings: hotPath),
         .target(
@@ -126,6 +128,7 @@ let package = Package(
 
         .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: strict),
         .testTarget(name: "EnvelopeTests", dependencies: ["Envelope"], swiftSettings: strict),
+        .testTarget(name: "MCPTests", dependencies: ["MCP"], swiftSettings: strict),
         .testTarget(name: "ActorResourceTests", dependencies: ["ActorResource", "Support"], swiftSettings: strict),
         .testTarget(name: "LocalQueueTests", dependencies: ["LocalQueue"], swiftSettings: strict),
         .testTarget(name: "TracesTests", dependencies: ["Traces", "Support"], swiftSettings: strict),
