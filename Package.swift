@@ -25,10 +25,12 @@ let strictC: [CSetting] = [
 let package = Package(
     name: "asya",
     products: [
+        .executable(name: "asya", targets: ["asya"]),
         .executable(name: "asya-sidecar", targets: ["asya-sidecar"]),
         .executable(name: "asya-sidecar-sqs", targets: ["asya-sidecar-sqs"]),
     ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         // The gateway: HTTP server, YAML of the tools file, bearer tokens.
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -47,6 +49,7 @@ let package = Package(
             ]
         ),
         .target(name: "CJSONScanner", cSettings: strictC),
+        .target(name: "CProcess", cSettings: strictC),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "CCurl", cSettings: strictC, linkerSettings: [.linkedLibrary("curl")]),
         .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
@@ -76,6 +79,52 @@ let package = Package(
         .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(name: "ActorResource", dependencies: ["CLibYAML", "Support"], swiftSettings: strict),
 
+        // The command `asya`.
+        .target(
+            name: "LocalStore",
+            dependencies: ["Support"],
+            path: "Sources/CLI/LocalStore",
+            swiftSettings: strict
+        ),
+        .target(
+            name: "ManifestFiles",
+            dependencies: ["ActorResource", "Support"],
+            path: "Sources/CLI/ManifestFiles",
+            swiftSettings: strict
+        ),
+        .target(
+            name: "CLI",
+            dependencies: [
+                "AMQP", "ActorResource", "Envelope", "LocalQueue", "LocalStore", "ManifestFiles", "QueueClient",
+                "Support", "Up", "MCP",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            path: "Sources/CLI",
+            exclude: ["LocalStore", "ManifestFiles", "Up"],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "asya",
+            dependencies: ["CLI"],
+            path: "Sources/Commands/asya",
+            swiftSettings: strict
+        ),
+        .testTarget(name: "LocalStoreTests", dependencies: ["LocalStore", "Support"], swiftSettings: strict),
+        .testTarget(
+            name: "CLITests",
+            dependencies: [
+                "AMQP", "ActorResource", "CLI", "Envelope", "LocalQueue", "LocalStore", "ManifestFiles", "Support",
+                "MCP",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict
+        ),
+
         // The data plane.
         .target(
             name: "Sidecar",
@@ -104,6 +153,22 @@ let package = Package(
             name: "asya-sidecar",
             dependencies: ["Sidecar", "Support", .product(name: "Logging", package: "swift-log")],
             path: "Sources/Commands/asya-sidecar",
+            swiftSettings: strict
+        ),
+
+        // `asya up`: actors as processes of this machine.
+        .target(
+            name: "Up",
+            dependencies: [
+                "ActorResource", "AMQP", "CProcess", "LocalQueue", "LocalStore", "ManifestFiles", "QueueClient",
+                "Support", .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/CLI/Up",
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "UpTests",
+            dependencies: ["Up", "ActorResource", "AMQP", "LocalQueue", "LocalStore", "QueueClient", "Support"],
             swiftSettings: strict
         ),
 

@@ -1,0 +1,4 @@
+import CLI
+import Glibc
+
+exit(await AsyaProgram.run(ProgramName.arguments(CommandLine.arguments)))

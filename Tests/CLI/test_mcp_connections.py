@@ -1,0 +1,168 @@
+"""`asya mcp` against gateways that misbehave: cut streams, old gateways, tokens."""
+
+import json
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from conftest import ROOT
+
+sys.path[:0] = [str(ROOT / "tools")]
+
+
+class Stub:
+    """A gateway that answers what a test says: `answers[(method, path)]` is a function of the handler."""
+
+    def __init__(self):
+        self.answers = {}
+        self.requests = []
+        stub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def _serve(self):
+                length = int(self.headers.get("Content-Length") or 0)
+                body = self.rfile.read(length)
+                stub.requests.append((self.command, self.path, dict(self.headers), body))
+                answer = stub.answers.get((self.command, self.path.partition("?")[0]), not_found)
+                answer(self)
+
+            do_GET = do_POST = _serve
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def reply(handler, status, body, **headers):
+    data = body.encode()
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.send_header("Content-Length", str(len(data)))
+    handler.end_headers()
+    handler.wfile.write(data)
+
+
+def not_found(handler):
+    reply(handler, 404, "404 page not found\n")
+
+
+@pytest.fixture
+def stub():
+    running = Stub()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def mcp(asya, stub):
+    asya.environment["ASYA_CLI_MCP_URL"] = stub.url
+    return lambda *words, **options: asya("mcp", *words, **options)
+
+
+def event(number, percent):
+    status = "succeeded" if percent == 100 else "running"
+    data = json.dumps({"id": "e", "status": status, "progress_percent": percent})
+    return f"id: {number}\nevent: update\ndata: {data}\n\n"
+
+
+def test_a_stream_that_is_cut_three_times_shows_every_event_once(mcp, stub):
+    def stream(handler):
+        last = int(handler.headers.get("Last-Event-ID") or 0)
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.end_headers()
+        upto = min(last + 2, 8)
+        for number in range(last + 1, upto + 1):
+            handler.wfile.write(event(number, 100 if number == 8 else number * 10).encode())
+        if upto < 8:
+            # Half an event: it must not be shown, and comes again.
+            handler.wfile.write(event(upto + 1, 99).encode()[:30])
+
+    stub.answers[("GET", "/envelopes/e/stream")] = stream
+    lines = mcp("stream", "e").lines
+    assert [line["progress_percent"] for line in lines] == [10, 20, 30, 40, 50, 60, 70, 100]
+    resumed = [headers.get("Last-Event-ID") for _, _, headers, _ in stub.requests]
+    assert resumed == [None, "2", "4", "6"]
+
+
+def test_a_stream_of_an_old_gateway_that_ends_early(mcp, stub):
+    def stream(handler):
+        reply(handler, 200, 'event: update\ndata: {"status":"running","progress_percent":5}\n\n')
+
+    answer = {"content": [{"type": "text", "text": json.dumps({"envelope_id": "e"})}]}
+    stub.answers[("POST", "/tools/call")] = lambda handler: reply(handler, 200, json.dumps(answer))
+    stub.answers[("GET", "/envelopes/e/stream")] = stream
+    stub.answers[("GET", "/envelopes/e")] = lambda handler: reply(handler, 200, '{"id":"e","status":"running"}')
+    assert mcp("call", "t").json == {"id": "e", "status": "running"}
+
+
+def test_a_stream_that_is_refused(mcp, stub):
+    failed = mcp("stream", "e", status=1)
+    assert "[-] Stream failed: 404 Not Found" in failed.stderr
+
+
+@pytest.mark.parametrize("words", [["ls"], ["children", "e"], ["cancel", "e"]])
+def test_new_functions_of_an_old_gateway(mcp, stub, words):
+    stub.answers[("POST", "/envelopes/e/cancel")] = lambda handler: reply(handler, 400, "Invalid envelope path\n")
+    failed = mcp(*words, status=5)
+    assert failed.stdout == "" and "too old" in failed.stderr
+
+
+def test_an_old_gateway_lists_its_tools_after_a_handshake(mcp, stub):
+    def serve(handler):
+        message = json.loads(stub.requests[-1][3])
+        session = handler.headers.get("Mcp-Session-Id")
+        if message["method"] == "initialize":
+            result = {"protocolVersion": "2024-11-05", "capabilities": {}, "serverInfo": {}}
+            reply(handler, 200, json.dumps({"jsonrpc": "2.0", "id": 1, "result": result}), Mcp_Session_Id="s-1")
+        elif session != "s-1":
+            reply(handler, 400, "Invalid session ID\n")
+        else:
+            tools = [{"name": "t", "inputSchema": {"type": "object", "properties": {}}}]
+            reply(handler, 200, json.dumps({"jsonrpc": "2.0", "id": 2, "result": {"tools": tools}}))
+
+    stub.answers[("POST", "/mcp")] = serve
+    assert mcp("list").stdout == "- name: t\n  description: ''\n\n"
+    opening = json.loads(stub.requests[1][3])
+    assert opening["params"]["protocolVersion"] == "2024-11-05"
+    assert opening["params"]["clientInfo"] == {"name": "asya-cli", "version": "1.0.0"}
+
+
+def test_no_tools(mcp, stub):
+    message = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": []}})
+    stub.answers[("POST", "/mcp")] = lambda handler: reply(handler, 200, message)
+    listed = mcp("list")
+    assert (listed.stdout, listed.stderr) == ("", "[!] No tools available\n")
+
+
+def test_an_error_of_the_server(mcp, stub):
+    message = json.dumps({"jsonrpc": "2.0", "id": 1, "error": {"code": -32603, "message": "broken"}})
+    stub.answers[("POST", "/mcp")] = lambda handler: reply(handler, 200, message)
+    failed = mcp("list", status=1)
+    assert failed.stderr == "[-] MCP error: broken\n"
+
+
+def test_the_token_is_sent_and_never_shown(mcp, stub, tmp_path):
+    file = tmp_path / "token"
+    file.write_text("s3cret\n")
+    for words, env in (
+        (["--token", "s3cret"], {}), (["--token-file", str(file)], {}), ([], {"ASYA_CLI_TOKEN": "s3cret"}),
+    ):  # fmt: skip
+        failed = mcp(*words, "--debug", "status", "e", status=1, env=env)
+        assert "s3cret" not in failed.stdout + failed.stderr
+        assert stub.requests[-1][2]["Authorization"] == "Bearer s3cret"
+
+
+def test_text_from_a_gateway_cannot_move_the_cursor(mcp, stub):
+    stub.answers[("GET", "/envelopes/e")] = lambda handler: reply(handler, 500, "bad \x1b[2J\n")
+    assert "\x1b" not in mcp("status", "e", status=1).stderr

@@ -1,0 +1,120 @@
+import AMQP
+import Dispatch
+import Glibc
+import QueueClient
+import Support
+import Testing
+
+@testable import Up
+
+/// A broker in memory whose answers a test sets.
+private actor FakeAdministration: QueueAdministration {
+    struct Refusal: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    private(set) var declared: [QueueDefinition] = []
+    private(set) var isClosed = false
+    private var answers: [String: QueueCounts] = [:]
+    private var refusal: Refusal?
+
+    func set(_ queue: String, _ counts: QueueCounts) { self.answers[queue] = counts }
+
+    func refuse(_ text: String?) { self.refusal = text.map { Refusal(description: $0) } }
+
+    func declare(_ queue: QueueDefinition) throws {
+        if let refusal { throw refusal }
+        self.declared.append(queue)
+    }
+
+    func counts(of queueName: String) throws -> QueueCounts? {
+        if let refusal { throw refusal }
+        return self.answers[queueName]
+    }
+
+    func delete(_ queueName: String) {}
+
+    func purge(_ queueName: String) {}
+
+    func close() { self.isClosed = true }
+}
+
+@Suite struct BrokerMonitorTests {
+    /// Waits on a thread of its own, as the program does on its main thread: the few threads of Swift's pool are needed
+    /// by the task that is waited for.
+    private static func create(_ queueNames: [String], _ monitor: BrokerMonitor) async throws {
+        nonisolated(unsafe) let monitor = monitor
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            DispatchQueue(label: "asya-up-test").async {
+                continuation.resume(with: Result { try monitor.create(queueNames) })
+            }
+        }
+    }
+
+    /// Asks again until the answer is the expected one; the limit is far beyond what a busy machine needs.
+    private func becomes(_ monitor: BrokerMonitor, _ expected: [QueueReading]?) async throws -> Bool {
+        for _ in 0..<5000 {
+            let readings = try? monitor.readings(of: ["asya-a", "asya-b"])
+            if readings == expected { return true }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        return false
+    }
+
+    @Test("queues are made once with their dead-letter queues; depths follow the broker, and its troubles too")
+    func follows() async throws {
+        let broker = FakeAdministration()
+        await broker.set("asya-a", QueueCounts(ready: 3, inFlight: 2))
+        let monitor = BrokerMonitor(broker, interval: .milliseconds(1)) {
+            DeadLetterDefinition(queueName: "\($0)-dlq")
+        }
+        try await Self.create(["asya-a", "asya-b"], monitor)
+        #expect(await broker.declared.map(\.name) == ["asya-a", "asya-b"])
+        #expect(await broker.declared.map { $0.deadLetter?.queueName } == ["asya-a-dlq", "asya-b-dlq"])
+        let none = QueueReading(queued: 0, inFlight: nil, acknowledged: nil)
+        #expect(try await self.becomes(monitor, [QueueReading(queued: 3, inFlight: 2, acknowledged: nil), none]))
+        await broker.refuse("the broker is away")
+        #expect(try await self.becomes(monitor, nil))
+        #expect {
+            try monitor.readings(of: ["asya-a"])
+        } throws: { error in
+            "\(error)".contains("the broker is away")
+        }
+        await broker.refuse(nil)
+        await broker.set("asya-a", QueueCounts(ready: 0, inFlight: nil))
+        #expect(try await self.becomes(monitor, [none, none]))
+        monitor.close()
+        for _ in 0..<5000 where await !broker.isClosed { try await Task.sleep(for: .milliseconds(2)) }
+        #expect(await broker.isClosed)
+    }
+
+    @Test("a broker that refuses the queues ends the start with its reason")
+    func refused() async {
+        let broker = FakeAdministration()
+        await broker.refuse("no permission")
+        let monitor = BrokerMonitor(broker, interval: .milliseconds(1)) { _ in nil }
+        await #expect {
+            try await Self.create(["asya-a"], monitor)
+        } throws: { error in
+            "\(error)" == "cannot make the queues: no permission"
+        }
+        monitor.close()
+    }
+
+    @Test("the broker's address: a URL wins over its parts, mistakes name the variable and no password")
+    func settings() throws {
+        let parts = ["ASYA_RABBITMQ_HOST": "h", "ASYA_RABBITMQ_PORT": "1234", "ASYA_RABBITMQ_EXCHANGE": "x"]
+        let configuration = try BrokerSettings.rabbitMQ(EnvironmentReader(parts))
+        #expect(configuration.exchange == "x")
+        #expect(configuration.url.host == "h" && configuration.url.port == 1234)
+        let url = parts.merging(["ASYA_RABBITMQ_URL": "amqp://u:p@other:99/"]) { _, new in new }
+        #expect(try BrokerSettings.rabbitMQ(EnvironmentReader(url)).url.port == 99)
+        for (name, value) in [("ASYA_RABBITMQ_URL", "http://u:secret@x"), ("ASYA_RABBITMQ_PORT", "0")] {
+            #expect {
+                try BrokerSettings.rabbitMQ(EnvironmentReader([name: value]))
+            } throws: { error in
+                "\(error)".contains(name) && !"\(error)".contains("secret")
+            }
+        }
+    }
+}
