@@ -1,0 +1,1 @@
+"""Handlers of the crew: the actors that end every pipeline."""
