@@ -1,0 +1,104 @@
+internal import Logging
+internal import QueueClient
+internal import Synchronization
+
+/// Sends envelopes behind the answers of their calls, and knows how many are on their way.
+final class BackgroundSender: Sendable {
+    /// Messages on their way at once. Beyond that the store's mark brings them back a little later: a broker that is
+    /// slow must not fill our memory.
+    static let activeLimit = 10_000
+
+    private struct State {
+        var active: Set<String> = []
+        var waiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let store: any EnvelopeStore
+    private let queue: any QueueClient
+    private let metrics: GatewayMetrics
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(store: any EnvelopeStore, queue: any QueueClient, metrics: GatewayMetrics, logger: Logger) {
+        self.store = store
+        self.queue = queue
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    /// Starts sending, unless the envelope is on its way already; the queue client bounds how long it takes.
+    func send(_ record: EnvelopeRecord) {
+        let id = record.state.id
+        let isNew = self.state.withLock { $0.active.count < Self.activeLimit && $0.active.insert(id).inserted }
+        guard isNew else { return }
+        Task {
+            await self.sendNow(record)
+            self.finished(id)
+        }
+    }
+
+    /// Waits until nothing is on its way.
+    func drain() async {
+        await withCheckedContinuation { continuation in
+            let isIdle = self.state.withLock { state in
+                if !state.active.isEmpty { state.waiters.append(continuation) }
+                return state.active.isEmpty
+            }
+            if isIdle { continuation.resume() }
+        }
+    }
+
+    private func finished(_ id: String) {
+        let waiters = self.state.withLock { state in
+            state.active.remove(id)
+            guard state.active.isEmpty else { return [CheckedContinuation<Void, Never>]() }
+            defer { state.waiters.removeAll() }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    private func sendNow(_ record: EnvelopeRecord) async {
+        let id = record.state.id
+        do {
+            let actor = try EnvelopeMessage.destination(record)
+            let timer = self.metrics.sendStarted()
+            do {
+                try await self.queue.send(
+                    EnvelopeMessage.body(record),
+                    messageID: id,
+                    to: QueueName.ofActor(actor)
+                )
+                self.metrics.sendEnded(timer, failed: false)
+            } catch {
+                self.metrics.sendEnded(timer, failed: true)
+                throw SendFailure(actor: actor, cause: "\(error)")
+            }
+            try await self.store.markSent(id)
+        } catch let failure as StoreError {
+            // The message is out; should the mark be missing after a restart, it is sent twice with the same id.
+            self.logger.error("Cannot mark envelope as sent", metadata: ["id": "\(id)", "error": "\(failure)"])
+        } catch {
+            await self.fail(id, cause: "\(error)")
+        }
+    }
+
+    private func fail(_ id: String, cause: String) async {
+        self.logger.error("Failed to send envelope", metadata: ["id": "\(id)", "error": "\(cause)"])
+        do {
+            if case .applied = try await self.store.apply(.sendFailed(cause: cause), to: id) {
+                self.metrics.ended(status: .failed)
+            }
+            try await self.store.markSent(id)
+        } catch {
+            self.logger.error("Cannot record a failed send", metadata: ["id": "\(id)", "error": "\(error)"])
+        }
+    }
+}
+
+/// A failed send, with the actor it was meant for.
+private struct SendFailure: Error, CustomStringConvertible {
+    var actor: String
+    var cause: String
+    var description: String { "actor \(quoted(self.actor)): \(self.cause)" }
+}

@@ -1,0 +1,136 @@
+internal import Support
+
+/// One row per variable: name, default, bounds, meaning. Where the original takes any number, so do we.
+enum Variables {
+    static let port = EnvironmentVariable<Int>.integer(
+        "ASYA_GATEWAY_PORT",
+        default: 8080,
+        in: 1...65535,
+        text: "TCP port."
+    )
+    static let host = EnvironmentVariable<String>.string(
+        "ASYA_GATEWAY_HOST",
+        default: "0.0.0.0",
+        text: "Address to listen on."
+    )
+    static let internalPort = EnvironmentVariable<Int?>.optionalInteger(
+        "ASYA_GATEWAY_INTERNAL_PORT",
+        in: 1...65535,
+        unsetText: "",
+        text: "Own port of the sidecars' endpoints."
+    )
+    static let databaseURL = EnvironmentVariable<String?>.optionalString(
+        "ASYA_DATABASE_URL",
+        text: "PostgreSQL; the embedded store when empty."
+    )
+    static let databaseMaximumConnections = EnvironmentVariable<Int>.integer(
+        "ASYA_DB_MAX_CONNS",
+        default: 10,
+        in: .min ... .max,
+        text: "Connections to PostgreSQL at most."
+    )
+    static let autoMigrate = EnvironmentVariable<Bool>.boolean(
+        "ASYA_GATEWAY_AUTO_MIGRATE",
+        default: true,
+        text: "Apply migrations at start, under a lock."
+    )
+    static let storePath = EnvironmentVariable<String?>.optionalString(
+        "ASYA_GATEWAY_STORE_PATH",
+        text: "File of the embedded store."
+    )
+    static let configPath = EnvironmentVariable<String?>.optionalString(
+        "ASYA_CONFIG_PATH",
+        text: "Tools: a file or a directory; the built-in tool when empty."
+    )
+    static let rabbitMQURL = EnvironmentVariable<String?>.optionalString("ASYA_RABBITMQ_URL", text: "AMQP 0-9-1 URL.")
+    static let rabbitMQExchange = EnvironmentVariable<String>.string(
+        "ASYA_RABBITMQ_EXCHANGE",
+        default: "asya",
+        text: "Topic exchange."
+    )
+    static let sqsEndpoint = EnvironmentVariable<String?>.optionalString(
+        "ASYA_SQS_ENDPOINT",
+        text: "Custom SQS endpoint."
+    )
+    static let sqsRegion = EnvironmentVariable<String>.string(
+        "ASYA_SQS_REGION",
+        default: "us-east-1",
+        text: "Region of SQS."
+    )
+    static let embeddedQueue = EnvironmentVariable<String?>.optionalString(
+        "ASYA_EMBEDDED_PATH",
+        text: "File of the embedded transport; the other transports do not count then."
+    )
+    static let retention = EnvironmentVariable<Duration>.duration(
+        "ASYA_RETENTION_TERMINAL",
+        default: .seconds(7 * 24 * 3600),
+        text: "Age at which ended envelopes go; 0 keeps them."
+    )
+    static let maximumEnvelopes = EnvironmentVariable<Int>.integer(
+        "ASYA_MEMORY_MAX_ENVELOPES",
+        default: 100_000,
+        in: 0...Int.max,
+        text: "Envelopes in the embedded store; the oldest ended ones go first. 0 for no limit."
+    )
+    static let maximumBody = EnvironmentVariable<Int>.integer(
+        "ASYA_GATEWAY_MAX_BODY_BYTES",
+        default: 64 << 20,
+        in: 1024...(1 << 30),
+        text: "Largest request body."
+    )
+    static let strictArguments = EnvironmentVariable<Bool>.boolean(
+        "ASYA_GATEWAY_STRICT_ARGS",
+        default: false,
+        text: "Check arguments of /tools/call against the whole schema."
+    )
+    static let allowedOrigins = EnvironmentVariable<String>.string(
+        "ASYA_GATEWAY_ALLOWED_ORIGINS",
+        default: "",
+        text: "Origins of browsers, separated by commas; * for all."
+    )
+    static let clientRate = EnvironmentVariable<Int>.integer(
+        "ASYA_GATEWAY_CLIENT_RATE",
+        default: 0,
+        in: 0...1_000_000,
+        text: "Requests per second and client; 0 for no limit."
+    )
+    static let callsPerSecond = EnvironmentVariable<Int>.integer(
+        "ASYA_GATEWAY_CALL_RATE",
+        default: 0,
+        in: 0...1_000_000,
+        text: "Tool calls per second; 0 for no limit."
+    )
+    static let publicURL = EnvironmentVariable<String?>.optionalString(
+        "ASYA_GATEWAY_PUBLIC_URL",
+        text: "The gateway's own address as clients know it, for OAuth."
+    )
+    static let tokensFile = EnvironmentVariable<String?>.optionalString(
+        "ASYA_GATEWAY_TOKENS_FILE",
+        text: "Bearer tokens of clients, one `name:token` per line."
+    )
+    static let internalTokensFile = EnvironmentVariable<String?>.optionalString(
+        "ASYA_GATEWAY_INTERNAL_TOKENS_FILE",
+        text: "Bearer tokens of sidecars, one `name:token` per line."
+    )
+    static let jwksFile = EnvironmentVariable<String?>.optionalString(
+        "ASYA_GATEWAY_JWKS_FILE",
+        text: "Key set of the authorization server (RFC 7517)."
+    )
+    static let jwtIssuer = EnvironmentVariable<String?>.optionalString(
+        "ASYA_GATEWAY_JWT_ISSUER",
+        text: "Issuer that tokens must name."
+    )
+    static let jwtAudience = EnvironmentVariable<String?>.optionalString(
+        "ASYA_GATEWAY_JWT_AUDIENCE",
+        text: "Audience that tokens must be for."
+    )
+    static let certificateFile = EnvironmentVariable<String?>.optionalString(
+        "ASYA_GATEWAY_TLS_CERT_FILE",
+        text: "PEM file of the certificate chain; turns TLS on."
+    )
+    static let keyFile = EnvironmentVariable<String?>.optionalString(
+        "ASYA_GATEWAY_TLS_KEY_FILE",
+        text: "PEM file of the private key."
+    )
+    static let logFormat = EnvironmentVariable<String>.string("ASYA_LOG_FORMAT", default: "text", text: "text or json.")
+}
