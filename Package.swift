@@ -29,6 +29,7 @@ let package = Package(
         .executable(name: "asya-sidecar", targets: ["asya-sidecar"]),
         .executable(name: "asya-sidecar-sqs", targets: ["asya-sidecar-sqs"]),
         .executable(name: "asya-gateway", targets: ["asya-gateway"]),
+        .executable(name: "asya-operator", targets: ["asya-operator"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -239,6 +240,27 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // The Kubernetes operator.
+        .target(
+            name: "Operator",
+            dependencies: [
+                "ActorResource", "AMQP", "AWS", "Envelope", "QueueClient", "Support",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "asya-operator",
+            dependencies: ["Operator", "Support", .product(name: "Logging", package: "swift-log")],
+            path: "Sources/Commands/asya-operator",
+            swiftSettings: strict
+        ),
+
         .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: strict),
         .testTarget(name: "EnvelopeTests", dependencies: ["Envelope"], swiftSettings: strict),
         .testTarget(name: "MCPTests", dependencies: ["MCP"], swiftSettings: strict),
@@ -270,6 +292,17 @@ let package = Package(
             name: "SidecarSQSTests",
             dependencies: [
                 "SidecarSQS", "Sidecar", "AWS", "Support", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "OperatorTests",
+            dependencies: [
+                "ActorResource", "Operator", "QueueClient", "Support", "Sidecar", "Envelope", "Traces", "AMQP",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: strict
         ),
