@@ -1,0 +1,140 @@
+"""Writes the Grafana dashboards in deploy/grafana: dashboards.py [--check].
+
+A dashboard is a list of rows, a row a list of panels; positions and identifiers follow from the order.
+"""
+
+import json
+import os
+import sys
+
+FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "deploy", "grafana")
+WIDTH, HEIGHT = 24, 8
+QUEUES = '{queue=~"$queue"}'
+
+
+def quantiles(metric, by, where=""):
+    """Median and 95th percentile of a histogram."""
+    inner = f"sum by (le, {by}) (rate({metric}_bucket{where}[$__rate_interval]))"
+    return [(f"histogram_quantile({q}, {inner})", f"{{{{{by}}}}} p{int(q * 100)}") for q in (0.5, 0.95)]
+
+
+def per_second(metric, by, where=""):
+    """Rate of a counter."""
+    return [(f"sum by ({by}) (rate({metric}{where}[$__rate_interval]))", " ".join(f"{{{{{one.strip()}}}}}" for one in by.split(",")))]
+
+
+ACTORS = {
+    "uid": "asya-actors",
+    "title": "Asya actors",
+    "variable": ("queue", "label_values(asya_actor_messages_received_total, queue)"),
+    "rows": [
+        [
+            ("Messages processed", "ops", per_second("asya_actor_messages_processed_total", "queue", QUEUES)),
+            ("Messages failed", "ops", per_second("asya_actor_messages_failed_total", "queue, reason", QUEUES)),
+            ("Messages sent", "ops", per_second("asya_actor_messages_sent_total", "destination_queue, message_type")),
+        ],
+        [
+            ("Time in the handler", "s", quantiles("asya_actor_runtime_execution_duration_seconds", "queue", QUEUES)),
+            ("Time in the pod", "s", quantiles("asya_actor_processing_duration_seconds", "queue", QUEUES)),
+            ("Publishing until confirmed", "s", quantiles("asya_actor_publish_confirm_duration_seconds", "transport")),
+        ],
+        [
+            ("Messages in work", "short", [("sum by (pod) (asya_actor_active_messages)", "{{pod}}")]),
+            ("Window", "short", [("max by (pod) (asya_actor_in_flight_window)", "{{pod}}")]),
+            ("Connected", "short", [("min by (pod) (asya_actor_transport_connected)", "{{pod}}")]),
+        ],
+        [
+            ("Redeliveries", "ops", per_second("asya_actor_redelivered_total", "queue", QUEUES)),
+            ("Given back", "ops", per_second("asya_actor_nacks_total", "queue, cause", QUEUES)),
+            ("Runtime errors", "ops", per_second("asya_actor_runtime_errors_total", "queue, error_type", QUEUES)),
+        ],
+        [
+            ("Envelope size", "bytes", quantiles("asya_actor_envelope_size_bytes", "direction")),
+            ("Reports to the gateway", "ops", per_second("asya_actor_gateway_reports_total", "kind, result")),
+            ("Reconnections", "ops", [("sum by (pod) (rate(asya_actor_transport_reconnects_total[$__rate_interval]))", "{{pod}}")]),
+        ],
+    ],
+}
+OPERATOR = {
+    "uid": "asya-operator",
+    "title": "Asya operator",
+    "rows": [
+        [
+            ("Actors by state", "short", [("sum by (status) (asya_operator_actors)", "{{status}}")]),
+            ("Reconciles", "ops", per_second("controller_runtime_reconcile_total", "result")),
+            ("Time of a reconcile", "s", quantiles("controller_runtime_reconcile_time_seconds", "controller")),
+        ],
+        [
+            ("Queue operations", "ops", per_second("asya_operator_queue_operations_total", "transport, op, result")),
+            ("Requests to the API server", "ops", per_second("rest_client_requests_total", "method, code")),
+            ("Work queue", "short", [("sum by (name) (workqueue_depth)", "{{name}}")]),
+        ],
+        [
+            ("Leader", "short", [("max by (pod) (leader_election_master_status)", "{{pod}}")]),
+            ("Memory", "bytes", [("max by (pod) (process_resident_memory_bytes)", "{{pod}}")]),
+            ("CPU", "percentunit", [("sum by (pod) (rate(process_cpu_seconds_total[$__rate_interval]))", "{{pod}}")]),
+        ],
+    ],
+}
+DASHBOARDS = {"asya-actors.json": ACTORS, "asya-operator.json": OPERATOR}
+
+
+def panel(number, title, unit, targets, x, y, width):
+    """One time series panel."""
+    source = {"type": "prometheus", "uid": "${datasource}"}
+    return {
+        "id": number,
+        "type": "timeseries",
+        "title": title,
+        "datasource": source,
+        "gridPos": {"x": x, "y": y, "w": width, "h": HEIGHT},
+        "fieldConfig": {"defaults": {"unit": unit, "min": 0}, "overrides": []},
+        "options": {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}},
+        "targets": [
+            {"refId": chr(ord("A") + index), "expr": expression, "legendFormat": legend, "datasource": source}
+            for index, (expression, legend) in enumerate(targets)
+        ],
+    }
+
+
+def dashboard(description):
+    """A dashboard as text."""
+    panels = []
+    for row_index, row in enumerate(description["rows"]):
+        width = WIDTH // len(row)
+        for index, (title, unit, targets) in enumerate(row):
+            panels.append(panel(len(panels) + 1, title, unit, targets, index * width, row_index * HEIGHT, width))
+    variables = [{"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Data source"}]
+    if "variable" in description:
+        name, query = description["variable"]
+        variables.append({
+            "name": name, "type": "query", "query": query, "multi": True, "includeAll": True, "refresh": 2,
+            "datasource": {"type": "prometheus", "uid": "${datasource}"}, "current": {"text": "All", "value": "$__all"},
+        })
+    return json.dumps({
+        "uid": description["uid"], "title": description["title"], "tags": ["asya"], "schemaVersion": 39, "version": 1,
+        "editable": True, "refresh": "30s", "time": {"from": "now-1h", "to": "now"}, "timezone": "browser",
+        "templating": {"list": variables}, "panels": panels,
+    }, indent=1) + "\n"
+
+
+def main(arguments):
+    """Writes the files, or with --check tells which are not up to date."""
+    os.makedirs(FOLDER, exist_ok=True)
+    stale = []
+    for name, description in DASHBOARDS.items():
+        path, wanted = os.path.join(FOLDER, name), dashboard(description)
+        if arguments == ["--check"]:
+            with open(path, encoding="utf-8") as file:
+                if file.read() != wanted:
+                    stale.append(name)
+        else:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(wanted)
+    for name in stale:
+        print(f"not up to date, run tools/dashboards.py: deploy/grafana/{name}", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
