@@ -26,7 +26,7 @@ class Expectation:
 
 @dataclass
 class Result:
-    """One line of an end actor's file."""
+    """One line that an end actor has kept."""
 
     end: str
     envelope: dict
@@ -61,14 +61,13 @@ def expected_of(paths):
 
 
 def results_in(directory):
-    """All that the end actors have written, in order per file."""
-    results = []
-    for end in (HAPPY_END, ERROR_END):
-        file = directory / f"{end}.jsonl"
-        if file.exists():
-            lines = file.read_text(encoding="utf-8", errors="surrogatepass").splitlines()
-            results.extend(Result(end, json.loads(line)) for line in lines)
-    return results
+    """All that the end actors of `asya up` have kept, in order."""
+    file = directory / "results" / "results.ndjson"
+    if not file.exists():
+        return []
+    entries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    ends = {"succeeded": HAPPY_END, "failed": ERROR_END}
+    return [Result(ends[entry["outcome"]], entry["envelope"]) for entry in entries]
 
 
 def first_results(results):

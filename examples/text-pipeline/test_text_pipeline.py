@@ -10,7 +10,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "actors"), str(HERE.parent.parent / "tools")]
 
 import accounting
-import end_actors
 import fetch_documents
 import judge_section
 import refine_section
@@ -120,12 +119,13 @@ def test_refining_leaves_short_plain_sentences_alone():
     assert refine_section.refine({"text": EASY})["text"] == EASY
 
 
-def test_end_actors_append_whole_lines(tmp_path, monkeypatch):
-    monkeypatch.setenv("RESULTS_DIRECTORY", str(tmp_path))
-    assert end_actors.happy_end({"id": "a", "payload": "ä\n"}) == {}
-    end_actors.happy_end({"id": "b", "payload": None})
-    lines = (tmp_path / "happy-end.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["id"] for line in lines] == ["a", "b"]
+def test_results_are_read_as_the_end_actors_keep_them(tmp_path):
+    assert accounting.results_in(tmp_path) == []
+    (tmp_path / "results").mkdir()
+    lines = [{"at": "…", "outcome": "succeeded", "envelope": {"id": "a"}}, {"outcome": "failed", "envelope": {"id": "b"}}]
+    (tmp_path / "results" / "results.ndjson").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    results = accounting.results_in(tmp_path)
+    assert [(result.end, result.envelope_id) for result in results] == [("happy-end", "a"), ("error-end", "b")]
 
 
 def happy(identifier, path, section, count):
