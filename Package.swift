@@ -221,6 +221,12 @@ let package = Package(
             path: "Sources/Commands/asya-gateway",
             swiftSettings: strict
         ),
+        .executableTarget(
+            name: "perf-hello",
+            dependencies: [.product(name: "Hummingbird", package: "hummingbird")],
+            path: "perf/hello",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "QueueClientTests",
             dependencies: ["QueueClient", "AMQP", "Support", .product(name: "Logging", package: "swift-log")],
