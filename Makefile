@@ -7,12 +7,32 @@ SHELL := /bin/bash
 
 PYTHON := .venv/bin/python
 export PYTHONDONTWRITEBYTECODE := 1
-SIDECAR := bin/asya-sidecar
-STATIC_SCRATCH := .build-static
+# What `asya up` needs; the demo builds no more than these.
+LOCAL_PROGRAMS := asya-sidecar asya
+STATIC_PROGRAMS := $(LOCAL_PROGRAMS) asya-operator
+SHARED_PROGRAMS := asya-sidecar-sqs asya-gateway
+STATIC_OPTIONS := -Xswiftc -static-executable --scratch-path .build-static
+SHARED_OPTIONS := --static-swift-stdlib --scratch-path .build-shared
+SUITES := swift python examples deploy conformance cli gateway mcp operator fuzz
+
+# $(call build_programs,PROGRAMS,OPTIONS): release builds, stripped, into bin.
+define build_programs
+mkdir -p bin
+for program in $(1); do
+	echo "== building bin/$$program (release)"
+	swift build -c release --product "$$program" $(2)
+	built="$$(swift build -c release $(2) --show-bin-path)/$$program"
+	# Copied under another name and renamed, so that a running binary is never written to.
+	strip -o "bin/$$program.new" "$$built"
+	mv -f "bin/$$program.new" "bin/$$program"
+	echo "== bin/$$program: $$(stat -c %s "bin/$$program") bytes"
+done
+endef
+
 # In a clone of their own or not, untracked files are checked too: a mistake should show before it is committed.
 LIST_FILES := git ls-files --cached --others --exclude-standard --deduplicate
 
-.PHONY: help demo test build test-unit test-integration lint format perf clean packages
+.PHONY: help demo test build build-local build-static build-shared test-unit test-integration lint format perf clean packages build-packages
 
 help: ## show this list
 	@echo "Asya: actors on message queues. Targets:"
@@ -20,27 +40,35 @@ help: ## show this list
 		printf '  %-18s %s\n' "$$name" "$$text"
 	done
 
-demo: build .venv/installed ## run the example pipeline on a private RabbitMQ, kill an actor, prove that nothing is lost
-	@$(PYTHON) examples/text-pipeline/demo.py
+# The queues of the demo: embedded (a file) or rabbitmq (a private broker).
+TRANSPORT := embedded
 
-build: packages ## build the static release binary bin/asya-sidecar
-	@echo "== building $(SIDECAR) (release, static)"
-	swift build -c release --product asya-sidecar -Xswiftc -static-executable --scratch-path $(STATIC_SCRATCH)
-	built="$$(swift build -c release --scratch-path $(STATIC_SCRATCH) --show-bin-path)/asya-sidecar"
-	mkdir -p bin
-	# Copied under another name and renamed, so that a running binary is never written to.
-	strip -o $(SIDECAR).new "$$built"
-	mv -f $(SIDECAR).new $(SIDECAR)
-	echo "== $(SIDECAR): $$(stat -c %s $(SIDECAR)) bytes"
+demo: build-local ## run the example pipeline, kill an actor, prove that nothing is lost (TRANSPORT=rabbitmq: on a broker)
+	@if [ "$(TRANSPORT)" = embedded ]; then
+		exec python3 examples/text-pipeline/demo.py
+	fi
+	$(MAKE) --no-print-directory packages .venv/installed
+	exec $(PYTHON) examples/text-pipeline/demo.py --transport $(TRANSPORT)
 
-test: build .venv/installed ## all tests: unit, integration against a real RabbitMQ, a short fuzz run
-	@$(PYTHON) tools/run_suites.py swift python examples conformance fuzz
+build: build-static build-shared ## build the release binaries in bin
+
+build-local: build-packages ## asya and asya-sidecar only
+	@$(call build_programs,$(LOCAL_PROGRAMS),$(STATIC_OPTIONS))
+
+build-static: build-packages ## the fully static ones: asya, asya-sidecar, asya-operator
+	@$(call build_programs,$(STATIC_PROGRAMS),$(STATIC_OPTIONS))
+
+build-shared: build-packages ## those with shared libraries beside Swift's own: asya-sidecar-sqs (curl), asya-gateway (libpq)
+	@$(call build_programs,$(SHARED_PROGRAMS),$(SHARED_OPTIONS))
+
+test: packages build .venv/installed ## all tests: unit, integration against real servers, a short fuzz run
+	@$(PYTHON) tools/run_suites.py $(SUITES)
 
 test-unit: packages .venv/installed ## Swift and Python unit tests; no network
 	@$(PYTHON) tools/run_suites.py swift python examples
 
-test-integration: build .venv/installed ## the built sidecar against RabbitMQ and the Python runtime
-	@$(PYTHON) tools/run_suites.py conformance
+test-integration: packages build .venv/installed ## the built programs against real servers and the Python runtime
+	@$(PYTHON) tools/run_suites.py conformance cli gateway mcp operator
 
 lint: .venv/installed ## swift format (strict), pyflakes, shell syntax
 	@echo "== swift format lint"
@@ -55,7 +83,7 @@ format: packages ## rewrite the Swift sources in the repository's format
 	@$(LIST_FILES) -z -- Package.swift 'Sources/*.swift' 'Tests/*.swift' 'perf/*.swift' \
 		| xargs -0 -r swift format format --in-place --parallel
 
-perf: build .venv/installed ## load scenarios with budgets; results in perf/results
+perf: packages build .venv/installed ## load scenarios with budgets; results in perf/results
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" perf/run.sh
 
 clean: ## remove everything that was built, .venv included
@@ -64,6 +92,9 @@ clean: ## remove everything that was built, .venv included
 
 packages:
 	@tools/install-debian-packages.sh
+
+build-packages:
+	@tools/install-debian-packages.sh --build
 
 # Made again whenever the requirements change.
 .venv/installed: requirements-dev.txt tools/make-python-environment.sh

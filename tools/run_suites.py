@@ -15,6 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SUMMARY_FILE = os.path.join(ROOT, ".build", "test-summary.txt")
 FUZZ_SECONDS = "20"
 
+SWIFT_TEST = ["swift", "test", "--disable-xctest"]
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=5"]
 
 
@@ -53,10 +54,24 @@ def count_once(_lines, status):
 
 SUITES = {
     # Without XCTest's runner, which would report that it executed no tests.
-    "swift": Suite("Swift unit tests", ["swift", "test", "--disable-xctest"], "Package.swift", count_swift),
+    # With a private PostgreSQL for the gateway's store and a private broker for the queue client.
+    "swift": Suite(
+        "Swift unit tests",
+        [
+            *["env", "PYTHONPATH=tools", sys.executable, "-m", "localservers.postgres", "--"],
+            *[sys.executable, "-m", "localservers.rabbitmq", "--tls", "--", *SWIFT_TEST],
+        ],
+        "Package.swift",
+        count_swift,
+    ),
     "python": Suite("Python unit tests", [*PYTEST, "Tests/Python"], "Tests/Python", count_pytest),
     "examples": Suite("tools and examples", [*PYTEST, "tools", "examples"], "examples", count_pytest),
     "conformance": Suite("conformance", [*PYTEST, "Tests/Conformance"], "Tests/Conformance", count_pytest),
+    "cli": Suite("command line", [*PYTEST, "Tests/CLI"], "Tests/CLI", count_pytest),
+    "deploy": Suite("charts and examples", [*PYTEST, "Tests/Deploy"], "Tests/Deploy", count_pytest),
+    "gateway": Suite("gateway", [*PYTEST, "Tests/Gateway"], "Tests/Gateway", count_pytest),
+    "mcp": Suite("MCP and the page", [*PYTEST, "Tests/MCP"], "Tests/MCP", count_pytest),
+    "operator": Suite("operator", [*PYTEST, "Tests/Operator"], "Tests/Operator", count_pytest),
     "fuzz": Suite("fuzz smoke run", ["bash", "Tests/Fuzz/run.sh", FUZZ_SECONDS], "Tests/Fuzz/run.sh", count_once),
 }
 
