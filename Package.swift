@@ -72,11 +72,11 @@ let package = Package(
         .target(name: "Envelope", dependencies: ["CJSONScanner"], swiftSettings: hotPath),
         // Model Context Protocol: messages, schemas, sessions, calls; used by the gateway and the command-line tools.
         .target(name: "MCP", dependencies: ["CJSONScanner", "Envelope", "Support"], swiftSettings: strict),
-        .target(name: "Traces", dependencies: ["Support"], swiftSettings: strict),
+        .target(name: "Traces", dependencies: ["Envelope", "Support"], swiftSettings: strict),
         .target(name: "AMQP", dependencies: ["CRabbitMQ", "Support"], swiftSettings: hotPath),
         .target(
             name: "AWS",
-            dependencies: ["COpenSSL", "CJSONScanner", "Envelope", "Support"],
+            dependencies: ["COpenSSL", "CJSONScanner", "Envelope", "Support", "Traces"],
             swiftSettings: hotPath
         ),
 
@@ -146,7 +146,7 @@ let package = Package(
         .target(
             name: "SidecarSQS",
             dependencies: [
-                "CCurl", "CUVShim", "Support", "Envelope", "AWS", "Sidecar",
+                "CCurl", "CUVShim", "Support", "Envelope", "AWS", "Sidecar", "Traces",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: hotPath
@@ -184,7 +184,8 @@ let package = Package(
         .target(
             name: "QueueClient",
             dependencies: [
-                "CRabbitMQ", "AMQP", "LocalQueue", "AWS", "Support", .product(name: "Logging", package: "swift-log"),
+                "CRabbitMQ", "AMQP", "LocalQueue", "AWS", "Envelope", "Support", "Traces",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -276,13 +277,15 @@ let package = Package(
         .testTarget(name: "AMQPTests", dependencies: ["AMQP"], swiftSettings: strict),
         .testTarget(
             name: "AWSTests",
-            dependencies: ["AWS", "Envelope", "Support"],
+            dependencies: ["AWS", "Envelope", "Support", "Traces"],
             swiftSettings: strict
         ),
+        .target(name: "FakeEndpoint", path: "Tests/FakeEndpoint", swiftSettings: strict),
         .testTarget(
             name: "SQSClientTests",
             dependencies: [
-                "QueueClient", "AWS", "Envelope", "Support", .product(name: "Logging", package: "swift-log"),
+                "FakeEndpoint", "QueueClient", "AWS", "Envelope", "Support",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),
@@ -297,7 +300,8 @@ let package = Package(
         .testTarget(
             name: "SidecarSQSTests",
             dependencies: [
-                "SidecarSQS", "Sidecar", "AWS", "Support", .product(name: "Logging", package: "swift-log"),
+                "FakeEndpoint", "SidecarSQS", "Sidecar", "AWS", "Support", "Traces",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),

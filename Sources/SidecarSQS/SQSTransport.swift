@@ -3,6 +3,16 @@ import Logging
 import Sidecar
 import Support
 
+/// What requests need to know of a delivery that we hold.
+struct HeldMessage {
+    /// The receipt handle as JSON, with quotes.
+    var handle: [UInt8]
+    /// Its group in a FIFO queue; empty in others.
+    var group: [UInt8]
+    /// A hash of the service's id of the message, which is the same at every delivery.
+    var identity: UInt64
+}
+
 /// SQS behind the `Transport` seam (`sidecar.md` section 7): long polls, and sends, deletes and changes of visibility
 /// in batches that are filled across messages.
 ///
@@ -25,6 +35,8 @@ final class SQSTransport: Transport {
 
     let loop: EventLoop
     let pool: SlabPool
+    /// Whether the own queue has groups.
+    let isFIFO: Bool
     let settings: SQSSettings
     let caller: ServiceCaller
     let logger: Logger
@@ -48,8 +60,8 @@ final class SQSTransport: Transport {
     private var pollGraceEnd: MonotonicTime?
 
     // Held deliveries
-    /// What each held delivery is called in requests: its receipt handle with quotes.
-    var handles: [UInt64: [UInt8]] = [:]
+    var held: [UInt64: HeldMessage] = [:]
+    var groups = MessageGroups()
     var nextTag: UInt64 = 1
     var leases: LeaseTable
     /// When leases are looked at next: looking costs time in proportion to their number.
@@ -62,7 +74,7 @@ final class SQSTransport: Transport {
     /// Destinations with messages that wait or are under way.
     var busyDestinations: [SQSDestination] = []
     var waitingByteCount = 0
-    var limits = SQSLimits()
+    var limits: SQSLimits
     private var couldPublish = true
 
     /// Request bodies that are not in use.
@@ -81,6 +93,8 @@ final class SQSTransport: Transport {
         self.loop = loop
         self.pool = pool
         self.settings = settings
+        self.limits = settings.limits
+        self.isFIFO = QueueAddress.isFIFO(queueName: settings.queueName)
         self.caller = caller
         self.logger = logger
         self.log = LogLimiter(logger: logger, clock: { loop.now.nanoseconds })
@@ -137,6 +151,8 @@ final class SQSTransport: Transport {
     // Every message has its own calls; a batch is no transaction.
     var groupsHops: Bool { false }
     var canDelayRelease: Bool { true }
+    // For producers and consumers with OpenTelemetry's instrumentation, which know nothing of envelopes.
+    var carriesTraces: Bool { true }
     // The queue's redrive policy counts receives.
     var deadLettersByItself: Bool { true }
 

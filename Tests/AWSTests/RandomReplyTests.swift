@@ -66,7 +66,7 @@ import Testing
                     let decoded = UnsafeRawBufferPointer(rebasing: body[..<min(count, capacity)])
                     _ = message.matchesMD5(decodedBody: decoded, in: UnsafeRawBufferPointer(memory))
                 }
-                _ = message.attribute("traceparent", in: UnsafeRawBufferPointer(memory))
+                _ = message.traceHeaders(in: UnsafeRawBufferPointer(memory))
                 #expect(message.receiveCount >= 1, "seed \(seed)")
             }
         }

@@ -1,3 +1,5 @@
+import Traces
+
 @testable import Sidecar
 
 /// A transport over a store that outlives the sidecar, as the embedded one: a hop is one transaction, a held message
@@ -62,6 +64,7 @@ final class SimulatedStoreTransport: SimulatedNeighbour {
     var groupsHops: Bool { true }
     var canDelayRelease: Bool { true }
     var deadLettersByItself: Bool { true }
+    var carriesTraces: Bool { false }
 
     func start() {}
 
@@ -140,6 +143,7 @@ final class SimulatedStoreTransport: SimulatedNeighbour {
         _ body: PieceList,
         to destination: Destination,
         messageID: UnsafeRawBufferPointer,
+        trace: TraceHeaders?,
         token: UInt64,
         hop: Hop
     ) {

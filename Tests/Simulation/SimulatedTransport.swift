@@ -139,6 +139,7 @@ final class SimulatedTransport: SimulatedNeighbour {
     var groupsHops: Bool { false }
     var canDelayRelease: Bool { false }
     var deadLettersByItself: Bool { false }
+    var carriesTraces: Bool { false }
     func setRuntimeAlive(_ isAlive: Bool) {}
 
     func release(_ receipt: Receipt, after delay: Duration) {

@@ -36,6 +36,11 @@ class Message:
         self.body = entry["Body"].encode("utf-8")
         self.receive_count = int(entry["Attributes"]["ApproximateReceiveCount"])
         self.receipt_handle = entry["ReceiptHandle"]
+        self.group = entry["Attributes"].get("MessageGroupId")
+        self.attributes = {
+            name: (value["DataType"], value["StringValue"])
+            for name, value in entry.get("MessageAttributes", {}).items()
+        }
 
     @property
     def json(self):
@@ -101,14 +106,23 @@ class SQSClient(QueueReader):
 
     # Messages
 
-    def publish(self, queue, body):
-        self.publish_many(queue, [body])
+    def publish(self, queue, body, **beside):
+        self.publish_many(queue, [body], **beside)
 
-    def publish_many(self, queue, bodies):
+    def publish_many(self, queue, bodies, attributes=None, group=None):
+        """`attributes`: texts that go beside each body. `group`: needed by a FIFO queue."""
         texts = [_carried(body) for body in bodies]
+        beside = {}
+        if attributes is not None:
+            beside["MessageAttributes"] = {
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            }
+        if group is not None:
+            beside["MessageGroupId"] = group
         for start in range(0, len(texts), BATCH):
             entries = [
-                {"Id": str(number), "MessageBody": text} for number, text in enumerate(texts[start : start + BATCH])
+                {"Id": str(number), "MessageBody": text, **beside}
+                for number, text in enumerate(texts[start : start + BATCH])
             ]
             answer = self.call("SendMessageBatch", QueueUrl=self.url_of(queue), Entries=entries)
             assert not answer.get("Failed"), answer
@@ -137,6 +151,7 @@ class SQSClient(QueueReader):
                 VisibilityTimeout=visibility,
                 AttributeNames=["All"],
                 MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
             )
         except SQSRefusal:
             return []  # The queue does not exist (yet); the caller waits.

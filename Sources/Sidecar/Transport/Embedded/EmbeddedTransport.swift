@@ -1,6 +1,7 @@
 import LocalQueue
 import Logging
 import Support
+import Traces
 
 /// Durable queues of one machine behind the `Transport` seam: one SQLite file shared by all sidecars.
 ///
@@ -98,6 +99,8 @@ final class EmbeddedTransport: Transport {
     let canDelayRelease = true
     /// The store counts deliveries and moves messages away by itself, but by its own limit, not by the pipeline's.
     let deadLettersByItself = false
+    // Every reader of such a queue reads envelopes.
+    let carriesTraces = false
     /// True again as soon as it is worth another attempt; `isConnected` waits for the success.
     var canPublish: Bool {
         guard case .running = self.phase else { return false }
@@ -146,6 +149,7 @@ final class EmbeddedTransport: Transport {
         _ body: PieceList,
         to destination: Destination,
         messageID: UnsafeRawBufferPointer,
+        trace: TraceHeaders?,
         token: UInt64,
         hop: Hop
     ) {

@@ -1,5 +1,6 @@
 import Logging
 import Support
+import Traces
 
 /// RabbitMQ behind the `Transport` seam: one connection that consumes and acknowledges, one that publishes, both made
 /// again for ever when they are lost (`sidecar.md` section 6). Lives on the loop thread.
@@ -98,6 +99,7 @@ final class RabbitMQTransport: Transport {
         _ body: PieceList,
         to destination: Destination,
         messageID: UnsafeRawBufferPointer,
+        trace: TraceHeaders?,
         token: UInt64,
         hop: Hop
     ) {
@@ -120,6 +122,8 @@ final class RabbitMQTransport: Transport {
     // It cannot hide a message for a while either, and a classic queue never moves one away.
     var canDelayRelease: Bool { false }
     var deadLettersByItself: Bool { false }
+    // AMQP headers are not interpreted, and none are sent (`sidecar.md` 6.2).
+    var carriesTraces: Bool { false }
     // There is no lease: the broker watches the connection.
     func setRuntimeAlive(_ isAlive: Bool) {}
 
