@@ -176,7 +176,9 @@ let package = Package(
         ),
         .testTarget(
             name: "UpTests",
-            dependencies: ["Up", "ActorResource", "AMQP", "LocalQueue", "LocalStore", "QueueClient", "Support"],
+            dependencies: [
+                "Up", "ActorResource", "AMQP", "LocalQueue", "LocalStore", "QueueClient", "SeededRandom", "Support",
+            ],
             swiftSettings: strict
         ),
 
@@ -268,19 +270,21 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: strict),
-        .testTarget(name: "EnvelopeTests", dependencies: ["Envelope"], swiftSettings: strict),
+        // Shared by several test targets.
+        .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
+        .target(name: "FakeEndpoint", path: "Tests/FakeEndpoint", swiftSettings: strict),
+        .testTarget(name: "SupportTests", dependencies: ["SeededRandom", "Support"], swiftSettings: strict),
+        .testTarget(name: "EnvelopeTests", dependencies: ["Envelope", "SeededRandom"], swiftSettings: strict),
         .testTarget(name: "MCPTests", dependencies: ["MCP"], swiftSettings: strict),
         .testTarget(name: "ActorResourceTests", dependencies: ["ActorResource", "Support"], swiftSettings: strict),
-        .testTarget(name: "LocalQueueTests", dependencies: ["LocalQueue"], swiftSettings: strict),
+        .testTarget(name: "LocalQueueTests", dependencies: ["LocalQueue", "SeededRandom"], swiftSettings: strict),
         .testTarget(name: "TracesTests", dependencies: ["Traces", "Support"], swiftSettings: strict),
-        .testTarget(name: "AMQPTests", dependencies: ["AMQP"], swiftSettings: strict),
+        .testTarget(name: "AMQPTests", dependencies: ["AMQP", "SeededRandom"], swiftSettings: strict),
         .testTarget(
             name: "AWSTests",
-            dependencies: ["AWS", "Envelope", "Support", "Traces"],
+            dependencies: ["AWS", "Envelope", "SeededRandom", "Support", "Traces"],
             swiftSettings: strict
         ),
-        .target(name: "FakeEndpoint", path: "Tests/FakeEndpoint", swiftSettings: strict),
         .testTarget(
             name: "SQSClientTests",
             dependencies: [
@@ -292,7 +296,7 @@ let package = Package(
         .testTarget(
             name: "SidecarTests",
             dependencies: [
-                "Sidecar", "Envelope", "AMQP", "LocalQueue", "Support", "Traces",
+                "Sidecar", "Envelope", "AMQP", "LocalQueue", "SeededRandom", "Support", "Traces",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
@@ -318,7 +322,10 @@ let package = Package(
         ),
         .testTarget(
             name: "Simulation",
-            dependencies: ["Sidecar", "Envelope", "Support", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "Sidecar", "Envelope", "SeededRandom", "Support", "Traces",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
     ]

@@ -51,17 +51,18 @@ package final class FakeEndpoint: Sendable {
         Thread.detachNewThread { [weak self] in
             while true {
                 let connection = accept(listener, nil, nil)
-                guard connection >= 0 else { return }
+                guard connection >= 0 else { break }
                 self?.serve(connection, answer)
                 Glibc.close(connection)
             }
+            // Here and not in deinit: the number may be another socket's as soon as it is closed.
+            Glibc.close(listener)
         }
     }
 
     deinit {
-        // Wakes the thread, which then ends.
+        // Wakes the thread, or lets its next call fail; it ends then.
         shutdown(self.listener, Int32(SHUT_RDWR))
-        Glibc.close(self.listener)
     }
 
     private func serve(_ connection: Int32, _ answer: (Request, Int) -> Reply?) {

@@ -101,8 +101,13 @@ class SQSClient(QueueReader):
         self.call("DeleteQueue", QueueUrl=self.url_of(queue))
 
     def purge(self, queue):
-        """Everything goes, also what somebody holds."""
-        self.call("PurgeQueue", QueueUrl=self.url_of(queue))
+        """Everything goes, also what somebody holds; where a queue may not be purged so often, everything visible."""
+        try:
+            self.call("PurgeQueue", QueueUrl=self.url_of(queue))
+        except SQSRefusal as refusal:
+            if refusal.code != "PurgeQueueInProgress":
+                raise
+            self.consume_all(queue)
 
     # Messages
 

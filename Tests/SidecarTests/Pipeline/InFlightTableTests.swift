@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 import Traces
 
@@ -102,7 +103,7 @@ struct MessageQueueTests {
 
     @Test("behaves as an array does", arguments: UInt64(1)..<9)
     func model(seed: UInt64) {
-        var random = TestRandom(seed: seed)
+        var random = SeededRandom(seed: seed)
         var queue = MessageQueue()
         var model: [Int] = []
         let all = self.messages(1000)

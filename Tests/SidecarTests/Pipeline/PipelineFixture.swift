@@ -1,5 +1,6 @@
 import Envelope
 import Logging
+import SeededRandom
 import Traces
 
 @testable import Sidecar
@@ -121,7 +122,7 @@ final class PipelineFixture: PipelineOwner {
                 metrics: self.metrics,
                 clock: self.clock,
                 log: PipelineLog(logger: logger, clock: { 0 }),
-                random: TestRandom(seed: 1)
+                random: SeededRandom(seed: 1)
             )
         )
         self.pipeline.owner = self
