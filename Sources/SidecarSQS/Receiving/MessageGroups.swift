@@ -6,6 +6,7 @@
 struct MessageGroups {
     /// By group, which delivery of it is being worked on.
     private var working: [[UInt8]: UInt64] = [:]
+    /// Groups of which a message went back, until the others have.
     private var returned: Set<[UInt8]> = []
 
     /// Begins with a message if it is its turn. Asked for those that wait, oldest first.

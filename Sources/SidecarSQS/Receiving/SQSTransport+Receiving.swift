@@ -203,8 +203,9 @@ extension SQSTransport {
         )
     }
 
-    /// The message's group; empty when its queue has none.
+    /// The message's group; empty when its queue is none of FIFO.
     private func group(of message: AWS.ReceivedMessage, in reply: UnsafeRawBufferPointer) -> [UInt8] {
+        guard self.isFIFO else { return [] }
         var group: [UInt8] = []
         message.groupID?.appendDecoded(in: reply, to: &group)
         return group

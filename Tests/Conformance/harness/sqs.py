@@ -195,6 +195,8 @@ def _carried(body):
 class SQSWorld(World):
     """On a stand-in of its own, or on a server that other worlds use before and after it (moto)."""
 
+    keeps_order = False
+
     def __init__(self, server=None):
         self._begin()
         self._own_server = SQSStandIn().start() if server is None else None
