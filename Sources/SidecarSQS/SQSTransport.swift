@@ -14,6 +14,9 @@ final class SQSTransport: Transport {
     private static let pollGrace = Duration.seconds(5)
     /// Message bytes that wait to be sent, beyond which nothing more is taken into the runtime.
     static let waitingByteLimit = 4 * 1024 * 1024
+    /// After a message of a group went back, longer than its back-off lasts: what is received together with it would go back
+    /// with it, and every time count as a delivery that was none.
+    static let oneByOneTime = Duration.seconds(60)
     /// Receipts have no connection that they could outlive.
     static let generation: UInt32 = 1
 
@@ -52,6 +55,8 @@ final class SQSTransport: Transport {
     // Held deliveries
     var held: [UInt64: HeldMessage] = [:]
     var groups = MessageGroups()
+    /// Receive calls ask for one message until then.
+    var oneByOneUntil = MonotonicTime(nanoseconds: 0)
     var nextTag: UInt64 = 1
     var leases: LeaseTable
     /// When leases are looked at next: looking costs time in proportion to their number.

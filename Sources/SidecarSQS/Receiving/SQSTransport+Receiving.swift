@@ -98,7 +98,12 @@ extension SQSTransport {
     func makeReceiveCalls(now: MonotonicTime) {
         guard let window = self.window, !self.isPaused, self.hasOwnQueue(now: now), let address = self.own.address
         else { return }
-        while let count = self.poller.nextCall(window: window, heldCount: self.held.count, now: now) {
+        while let count = self.poller.nextCall(
+            window: window,
+            heldCount: self.held.count,
+            isOneByOne: now < self.oneByOneUntil,
+            now: now
+        ) {
             self.receive(count, from: address)
         }
     }

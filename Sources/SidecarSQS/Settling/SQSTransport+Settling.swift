@@ -55,6 +55,7 @@ extension SQSTransport {
     private func wentBack(_ receipt: Receipt, _ message: HeldMessage) {
         guard !message.group.isEmpty else { return }
         self.groups.wentBack(receipt.tag, in: message.group)
+        self.oneByOneUntil = self.loop.now + Self.oneByOneTime
         self.deliverSoon()
     }
 

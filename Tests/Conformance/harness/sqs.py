@@ -162,22 +162,21 @@ class SQSClient(QueueReader):
             return []  # The queue does not exist (yet); the caller waits.
         return [Message(entry) for entry in answer.get("Messages", [])]
 
-    def get_now(self, queue):
-        """One message, deleted, or None."""
-        for message in self.take(queue):
-            self.call("DeleteMessage", QueueUrl=self.url_of(queue), ReceiptHandle=message.receipt_handle)
-            return message
-        return None
+    def get_some(self, queue, count):
+        """Up to `count` messages of those that are visible, deleted."""
+        messages = self.take(queue, min(count, BATCH))
+        if messages:
+            entries = [{"Id": str(n), "ReceiptHandle": m.receipt_handle} for n, m in enumerate(messages)]
+            self.call("DeleteMessageBatch", QueueUrl=self.url_of(queue), Entries=entries)
+        return messages
 
     def consume_all(self, queue):
         """Everything that is visible, in batches."""
         found = []
         while True:
-            messages = self.take(queue, BATCH)
+            messages = self.get_some(queue, BATCH)
             if not messages:
                 return found
-            entries = [{"Id": str(n), "ReceiptHandle": m.receipt_handle} for n, m in enumerate(messages)]
-            self.call("DeleteMessageBatch", QueueUrl=self.url_of(queue), Entries=entries)
             found.extend(messages)
 
 
