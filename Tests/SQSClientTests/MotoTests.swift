@@ -203,19 +203,6 @@ import Testing
         }
     }
 
-    @Test("a FIFO queue takes a message once, however often it is sent")
-    func fifo() async throws {
-        let configuration = try MotoServer.open.get().configuration()
-        let name = self.name(suffix: ".fifo")
-        try await self.withClients(configuration) { client, administration in
-            try await administration.declare(QueueDefinition(name: name))
-            for body in ["{\"n\":1}", "{\"n\":1}", "{\"n\":2}"] {
-                try await client.send(Array(body.utf8), messageID: "envelope", to: name)
-            }
-            #expect(try await administration.counts(of: name)?.ready == 2)
-        }
-    }
-
     @Test("a server that checks signatures accepts ours and refuses wrong keys by name")
     func signatures() async throws {
         let server = try MotoServer.guarded.get()
