@@ -1,6 +1,6 @@
 /// Limits of SendMessage and SendMessageBatch. They are settings, because AWS moves them: until August 2025 both a
-/// message and a batch held 256 KiB, since then 1 MiB each (API reference of SendMessageBatch). Queues created before keep the
-/// `MaximumMessageSize` they were created with, and emulators lag behind.
+/// message and a batch held 256 KiB, since then 1 MiB each (API reference of SendMessageBatch). Queues created before
+/// keep the `MaximumMessageSize` they were created with, and emulators lag behind.
 public struct SQSLimits: Sendable, Equatable {
     /// Messages of one batch; the service's own number.
     public static let batchEntryLimit = 10

@@ -6,8 +6,9 @@ import Traces
 /// runtime's call, the gateway's part and publishing until confirmed.
 ///
 /// The bytes of an envelope are not changed for it: all hops of a trace are children of the span in the envelope's
-/// `traceparent` header, which travels on unchanged (see `InFlightMessage.trace`). Envelopes without a sampled context cost one look at their headers,
-/// and nothing at all when no collector is configured. Lives on the loop thread and does no I/O.
+/// `traceparent` header, which travels on unchanged (see `InFlightMessage.trace`). Envelopes without a sampled context
+/// cost one look at their headers, and nothing at all when no collector is configured. Lives on the loop thread and does
+/// no I/O.
 struct HopTracer {
     /// How a hop ended.
     enum Ending {
