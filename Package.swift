@@ -72,11 +72,11 @@ let package = Package(
         .target(name: "Envelope", dependencies: ["CJSONScanner"], swiftSettings: hotPath),
         // Model Context Protocol: messages, schemas, sessions, calls; used by the gateway and the command-line tools.
         .target(name: "MCP", dependencies: ["CJSONScanner", "Envelope", "Support"], swiftSettings: strict),
-        .target(name: "Traces", dependencies: ["Support"], swiftSettings: strict),
+        .target(name: "Traces", dependencies: ["Envelope", "Support"], swiftSettings: strict),
         .target(name: "AMQP", dependencies: ["CRabbitMQ", "Support"], swiftSettings: hotPath),
         .target(
             name: "AWS",
-            dependencies: ["COpenSSL", "CJSONScanner", "Envelope", "Support"],
+            dependencies: ["COpenSSL", "CJSONScanner", "Envelope", "Support", "Traces"],
             swiftSettings: hotPath
         ),
 
@@ -146,7 +146,7 @@ let package = Package(
         .target(
             name: "SidecarSQS",
             dependencies: [
-                "CCurl", "CUVShim", "Support", "Envelope", "AWS", "Sidecar",
+                "CCurl", "CUVShim", "Support", "Envelope", "AWS", "Sidecar", "Traces",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: hotPath
@@ -176,7 +176,9 @@ let package = Package(
         ),
         .testTarget(
             name: "UpTests",
-            dependencies: ["Up", "ActorResource", "AMQP", "LocalQueue", "LocalStore", "QueueClient", "Support"],
+            dependencies: [
+                "Up", "ActorResource", "AMQP", "LocalQueue", "LocalStore", "QueueClient", "SeededRandom", "Support",
+            ],
             swiftSettings: strict
         ),
 
@@ -184,7 +186,8 @@ let package = Package(
         .target(
             name: "QueueClient",
             dependencies: [
-                "CRabbitMQ", "AMQP", "LocalQueue", "AWS", "Support", .product(name: "Logging", package: "swift-log"),
+                "CRabbitMQ", "AMQP", "LocalQueue", "AWS", "Envelope", "Support", "Traces",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -267,29 +270,33 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        .testTarget(name: "SupportTests", dependencies: ["Support"], swiftSettings: strict),
-        .testTarget(name: "EnvelopeTests", dependencies: ["Envelope"], swiftSettings: strict),
+        // Shared by several test targets.
+        .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
+        .target(name: "FakeEndpoint", path: "Tests/FakeEndpoint", swiftSettings: strict),
+        .testTarget(name: "SupportTests", dependencies: ["SeededRandom", "Support"], swiftSettings: strict),
+        .testTarget(name: "EnvelopeTests", dependencies: ["Envelope", "SeededRandom"], swiftSettings: strict),
         .testTarget(name: "MCPTests", dependencies: ["MCP"], swiftSettings: strict),
         .testTarget(name: "ActorResourceTests", dependencies: ["ActorResource", "Support"], swiftSettings: strict),
-        .testTarget(name: "LocalQueueTests", dependencies: ["LocalQueue"], swiftSettings: strict),
+        .testTarget(name: "LocalQueueTests", dependencies: ["LocalQueue", "SeededRandom"], swiftSettings: strict),
         .testTarget(name: "TracesTests", dependencies: ["Traces", "Support"], swiftSettings: strict),
-        .testTarget(name: "AMQPTests", dependencies: ["AMQP"], swiftSettings: strict),
+        .testTarget(name: "AMQPTests", dependencies: ["AMQP", "SeededRandom"], swiftSettings: strict),
         .testTarget(
             name: "AWSTests",
-            dependencies: ["AWS", "Envelope", "Support"],
+            dependencies: ["AWS", "Envelope", "SeededRandom", "Support", "Traces"],
             swiftSettings: strict
         ),
         .testTarget(
             name: "SQSClientTests",
             dependencies: [
-                "QueueClient", "AWS", "Envelope", "Support", .product(name: "Logging", package: "swift-log"),
+                "FakeEndpoint", "QueueClient", "AWS", "Envelope", "Support",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),
         .testTarget(
             name: "SidecarTests",
             dependencies: [
-                "Sidecar", "Envelope", "AMQP", "LocalQueue", "Support", "Traces",
+                "Sidecar", "Envelope", "AMQP", "LocalQueue", "SeededRandom", "Support", "Traces",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
@@ -297,7 +304,8 @@ let package = Package(
         .testTarget(
             name: "SidecarSQSTests",
             dependencies: [
-                "SidecarSQS", "Sidecar", "AWS", "Support", .product(name: "Logging", package: "swift-log"),
+                "FakeEndpoint", "SidecarSQS", "Sidecar", "AWS", "Support", "Traces",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),
@@ -314,7 +322,10 @@ let package = Package(
         ),
         .testTarget(
             name: "Simulation",
-            dependencies: ["Sidecar", "Envelope", "Support", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "Sidecar", "Envelope", "SeededRandom", "Support", "Traces",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
     ]

@@ -141,6 +141,14 @@ extension SidecarConfiguration {
             unsetText: "adaptive",
             text: "Pins the number of messages held at a time."
         )
+        static let sqsMaxMessageBytes = EnvironmentVariable.integer(
+            "ASYA_SQS_MAX_MESSAGE_BYTES",
+            default: 1_048_576,
+            in: 1024...1_048_576,
+            outside: .clamp,
+            text: "Largest message sent. AWS takes 1 MiB since August 2025 and took 262144 before; a lower limit of a "
+                + "queue is learnt from its refusal."
+        )
         static let embeddedPath = EnvironmentVariable.optionalString(
             "ASYA_EMBEDDED_PATH",
             text: "File of the queues of this machine; required with `embedded`."
@@ -246,11 +254,11 @@ extension SidecarConfiguration {
             runtimeReadyTimeout.row, happyEnd.row, errorEnd.row, isEndActor.row, gatewayURL.row, rabbitMQURL.row,
             rabbitMQHost.row, rabbitMQPort.row, rabbitMQUsername.row, rabbitMQPassword.row, rabbitMQExchange.row,
             rabbitMQPrefetch.row, sqsEndpoint.row, awsSQSEndpoint.row, awsEndpoint.row, awsCABundle.row, awsRegion.row,
-            sqsVisibilityTimeout.row, sqsWaitTime.row, sqsMaxMessages.row, embeddedPath.row, embeddedSynchronous.row,
-            embeddedVisibilityTimeout.row, embeddedPrefetch.row, queueRetryMaxAttempts.row, queueRetryBackoff.row,
-            queueMaxDeliveries.row,
-            deadLetterQueue.row, metricsEnabled.row, metricsAddress.row, metricsNamespace.row, customMetrics.row,
-            maxInFlightByteCount.row, shutdownTimeout.row, gatewayReadyTimeout.row, enforceDeadline.row,
+            sqsVisibilityTimeout.row, sqsWaitTime.row, sqsMaxMessages.row, sqsMaxMessageBytes.row, embeddedPath.row,
+            embeddedSynchronous.row, embeddedVisibilityTimeout.row, embeddedPrefetch.row, queueRetryMaxAttempts.row,
+            queueRetryBackoff.row, queueMaxDeliveries.row, deadLetterQueue.row, metricsEnabled.row, metricsAddress.row,
+            metricsNamespace.row, customMetrics.row, maxInFlightByteCount.row, shutdownTimeout.row,
+            gatewayReadyTimeout.row, enforceDeadline.row,
         ]
     }
 }

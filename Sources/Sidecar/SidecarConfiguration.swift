@@ -34,6 +34,8 @@ public struct SidecarConfiguration: Sendable {
         package let waitTimeSeconds: Int
         /// Nil means an adaptive window.
         let maxMessages: Int?
+        /// Bytes of a message beyond which it is not sent.
+        package let maxMessageByteCount: Int
         /// PEM file of the authorities to trust instead of the system's.
         package let caFile: String?
     }
@@ -208,6 +210,7 @@ public struct SidecarConfiguration: Sendable {
             visibilityTimeoutSeconds: min(max(visibility, 1), self.longestVisibilitySeconds),
             waitTimeSeconds: wait == 0 ? Variables.sqsWaitTime.defaultValue : wait,
             maxMessages: reader.read(Variables.sqsMaxMessages),
+            maxMessageByteCount: reader.read(Variables.sqsMaxMessageBytes),
             caFile: reader.read(Variables.awsCABundle)
         )
     }

@@ -21,6 +21,7 @@ package func makeSQSTransport(_ context: TransportContext) throws -> any Transpo
         region: configured.region,
         visibilitySeconds: configured.visibilityTimeoutSeconds,
         waitSeconds: configured.waitTimeSeconds,
+        limits: SQSLimits(messageByteLimit: configured.maxMessageByteCount),
         queueAttempts: context.configuration.queueRetryMaxAttempts,
         queueBackoff: context.configuration.queueRetryBackoff
     )

@@ -14,6 +14,8 @@ struct SQSSettings {
     var visibilitySeconds: Int
     /// Seconds of one long poll.
     var waitSeconds: Int
+    /// What the service takes; `ASYA_SQS_MAX_MESSAGE_BYTES`.
+    var limits = SQSLimits()
     /// `ASYA_QUEUE_RETRY_MAX_ATTEMPTS`, for a missing own queue.
     var queueAttempts: Int
     /// `ASYA_QUEUE_RETRY_BACKOFF`.

@@ -14,6 +14,9 @@ final class SQSTransport: Transport {
     private static let pollGrace = Duration.seconds(5)
     /// Message bytes that wait to be sent, beyond which nothing more is taken into the runtime.
     static let waitingByteLimit = 4 * 1024 * 1024
+    /// After a message of a group went back, longer than its back-off lasts: what is received together with it would go back
+    /// with it, and every time count as a delivery that was none.
+    static let oneByOneTime = Duration.seconds(60)
     /// Receipts have no connection that they could outlive.
     static let generation: UInt32 = 1
 
@@ -25,6 +28,8 @@ final class SQSTransport: Transport {
 
     let loop: EventLoop
     let pool: SlabPool
+    /// Whether the own queue has groups.
+    let isFIFO: Bool
     let settings: SQSSettings
     let caller: ServiceCaller
     let logger: Logger
@@ -48,8 +53,10 @@ final class SQSTransport: Transport {
     private var pollGraceEnd: MonotonicTime?
 
     // Held deliveries
-    /// What each held delivery is called in requests: its receipt handle with quotes.
-    var handles: [UInt64: [UInt8]] = [:]
+    var held: [UInt64: HeldMessage] = [:]
+    var groups = MessageGroups()
+    /// Receive calls ask for one message until then.
+    var oneByOneUntil = MonotonicTime(nanoseconds: 0)
     var nextTag: UInt64 = 1
     var leases: LeaseTable
     /// When leases are looked at next: looking costs time in proportion to their number.
@@ -62,7 +69,7 @@ final class SQSTransport: Transport {
     /// Destinations with messages that wait or are under way.
     var busyDestinations: [SQSDestination] = []
     var waitingByteCount = 0
-    var limits = SQSLimits()
+    var limits: SQSLimits
     private var couldPublish = true
 
     /// Request bodies that are not in use.
@@ -81,6 +88,8 @@ final class SQSTransport: Transport {
         self.loop = loop
         self.pool = pool
         self.settings = settings
+        self.limits = settings.limits
+        self.isFIFO = QueueAddress.isFIFO(queueName: settings.queueName)
         self.caller = caller
         self.logger = logger
         self.log = LogLimiter(logger: logger, clock: { loop.now.nanoseconds })
@@ -137,6 +146,8 @@ final class SQSTransport: Transport {
     // Every message has its own calls; a batch is no transaction.
     var groupsHops: Bool { false }
     var canDelayRelease: Bool { true }
+    // For producers and consumers with OpenTelemetry's instrumentation, which know nothing of envelopes.
+    var carriesTraces: Bool { true }
     // The queue's redrive policy counts receives.
     var deadLettersByItself: Bool { true }
 

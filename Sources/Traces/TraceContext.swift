@@ -17,7 +17,11 @@ public struct TraceContext: Equatable, Sendable {
     /// Reads `00-<trace>-<parent>-<flags>`: lower-case hexadecimal, no zero identifiers. A later version may have more
     /// behind the flags; version `ff` and everything else is nil, as the standard wants it.
     public init?(traceparent text: String) {
-        let bytes = Array(text.utf8)
+        self.init(traceparent: Array(text.utf8))
+    }
+
+    /// The same from bytes.
+    public init?(traceparent bytes: [UInt8]) {
         guard bytes.count >= Self.byteCount, bytes[2] == Self.dash, bytes[35] == Self.dash, bytes[52] == Self.dash,
             let version = Hexadecimal.value(of: bytes[0..<2]), version != 0xFF,
             bytes.count == Self.byteCount || (version > 0 && bytes[Self.byteCount] == Self.dash),

@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 
 @testable import AMQP
@@ -21,7 +22,7 @@ import Testing
 
     @Test("random settlements leave the broker with exactly what we hold", arguments: 1...8 as ClosedRange<UInt64>)
     func model(seed: UInt64) throws {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         var batch = AckBatch()
         var broker = Broker()
         var held: [UInt64] = []

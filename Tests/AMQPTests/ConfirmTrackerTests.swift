@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 
 @testable import AMQP
@@ -9,7 +10,7 @@ import Testing
 
     @Test("confirms of random tags and ranges settle what a plain list says", arguments: 1...8 as ClosedRange<UInt64>)
     func model(seed: UInt64) throws {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         var tracker = ConfirmTracker<UInt64>()
         var outstanding: [UInt64] = []
         var published: UInt64 = 0

@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 
 @testable import AMQP
@@ -35,7 +36,7 @@ import Testing
 
     @Test("a stream of frames is the same, however it is cut")
     func stream() throws {
-        var generator = SeededGenerator(seed: 11)
+        var generator = SeededRandom(seed: 11)
         var stream: [UInt8] = []
         var expected: [Frame] = []
         for _ in 0..<200 {
@@ -94,7 +95,7 @@ import Testing
 
     @Test("random bytes end in an error or wait for more, and never trap", arguments: [1, 2, 3] as [UInt64])
     func fuzz(seed: UInt64) {
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         for _ in 0..<20_000 {
             let count = Int.random(in: 0...40, using: &generator)
             var bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }

@@ -1,11 +1,13 @@
 import Foundation
 import Support
 import Testing
+import Traces
 
 @testable import AWS
 
 @Suite struct MessageRequestWriterTests {
     static let queue = QueueAddress(url: "https://sqs.eu-west-1.amazonaws.com/123456789012/asya-x")
+    static let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     static let body =
         #"{"id":"ä-1","route":{"actors":["a","b"],"current":0},"payload":{"text":"line\nbreak \"q\""}}"#
 
@@ -40,14 +42,8 @@ import Testing
         try writer.endMessage()
         writer.beginMessage(id: 1)
         try self.append("plain\ttext", to: &writer)
-        try self.withBytes("00-0af7651916cd43dd8448eb211c80319c-1-01") { parent in
-            var writer2 = writer
-            try writer2.endMessage(
-                attributes: [MessageAttribute(name: "traceparent", value: parent)],
-                fifo: FIFOPlacement(groupID: "g", deduplicationID: "d")
-            )
-            writer = writer2
-        }
+        let trace = try #require(TraceHeaders(traceparent: Array(Self.traceparent.utf8)))
+        try writer.endMessage(trace: trace, fifo: FIFOPlacement(groupID: "g", deduplicationID: "d"))
         writer.endBatch()
         #expect(try self.value(writer) == self.recorded("SendMessageBatch"))
     }
@@ -91,6 +87,9 @@ import Testing
         let options = ReceiveOptions(messageLimit: 99, waitSeconds: 99, visibilitySeconds: 600)
         let body = String(decoding: options.requestBody(queue: Self.queue), as: UTF8.self)
         #expect(try JSONValue(parsing: body) == self.recorded("ReceiveMessage"))
+        let fifo = options.requestBody(queue: QueueAddress(url: "http://h/1/asya-x.fifo"))
+        #expect(String(decoding: fifo, as: UTF8.self).contains("MessageGroupId"))
+        #expect(!body.contains("MessageGroupId"))
     }
 
     @Test(
@@ -137,11 +136,7 @@ import Testing
         try writer.endMessage()
         writer.beginMessage(id: 2)
         try self.append("fine so far", to: &writer)
-        #expect(throws: MessageCharacterError.self) {
-            try self.withBytes("bad\u{1}") { value in
-                try writer.endMessage(attributes: [MessageAttribute(name: "n", value: value)])
-            }
-        }
+        #expect(throws: MessageCharacterError.self) { try self.append("bad\u{1}", to: &writer) }
         writer.endBatch()
         let entries = try self.value(writer).members?["Entries"]?.elements
         #expect(entries == [.object(["Id": .string("1"), "MessageBody": .string("good")])])
@@ -151,21 +146,44 @@ import Testing
     func fifo() {
         #expect(QueueAddress(url: "http://h/1/asya-x.fifo").isFIFO)
         #expect(!Self.queue.isFIFO && Self.queue.name == "asya-x")
-        func placement(_ id: String, _ body: String) -> FIFOPlacement {
-            self.withBytes(id) { id in self.withBytes(body) { FIFOPlacement(messageID: id, body: $0) } }
+        func placement(_ id: String, _ body: String, source: UInt64? = nil) -> FIFOPlacement {
+            self.withBytes(id) { id in
+                self.withBytes(body) { FIFOPlacement(group: id, source: source, body: $0) }
+            }
         }
         let first = placement("env-1", "{}")
         #expect(first.groupID == "env-1")
         #expect(first == placement("env-1", "{}"))
         #expect(first.deduplicationID != placement("env-1", "{ }").deduplicationID)
         #expect(first.deduplicationID.utf8.count == 64)
+        let derived = placement("env-1", "{}", source: 1)
+        #expect(derived == placement("env-1", "{}", source: 1))
+        #expect(derived.deduplicationID != first.deduplicationID && derived.deduplicationID.utf8.count == 64)
+        #expect(derived.deduplicationID != placement("env-1", "{}", source: 2).deduplicationID)
         for id in ["", "with space", "ä", String(repeating: "x", count: 129)] {
             #expect(placement(id, "").groupID.utf8.count == 64)
         }
     }
 
-    @Test("the size of an attribute counts name, type and value")
-    func attributeSize() {
-        self.withBytes("12345") { #expect(MessageAttribute(name: "abc", value: $0).byteCount == 14) }
+    @Test("a trace is sent as attributes of the type String, escaped, and its size counts names, types and values")
+    func trace() throws {
+        var writer = self.writer()
+        writer.beginSingle(queue: Self.queue)
+        try self.append("b", to: &writer)
+        let state = #"vendor="a\b""#
+        let trace = try #require(
+            TraceHeaders(traceparent: Array(Self.traceparent.utf8), tracestate: Array(state.utf8))
+        )
+        try writer.endSingle(trace: trace)
+        let attributes = try self.value(writer).members?["MessageAttributes"]
+        func attribute(_ text: String) -> JSONValue {
+            .object(["DataType": .string("String"), "StringValue": .string(text)])
+        }
+        #expect(
+            attributes == .object(["traceparent": attribute(Self.traceparent), "tracestate": attribute(state)])
+        )
+        #expect(trace.attributeByteCount == 11 + 6 + 55 + 10 + 6 + state.utf8.count)
+        let alone = try #require(TraceHeaders(traceparent: Array(Self.traceparent.utf8)))
+        #expect(alone.attributeByteCount == 11 + 6 + 55)
     }
 }

@@ -1,4 +1,5 @@
 import Envelope
+import SeededRandom
 import Testing
 
 @testable import AWS
@@ -6,24 +7,11 @@ import Testing
 /// Replies damaged at random: every one is read or refused, and nothing is read outside its bytes (run under the address
 /// sanitizer to see that).
 @Suite struct RandomReplyTests {
-    /// SplitMix64; the seed is printed with a failure and makes it happen again.
-    private struct Generator: RandomNumberGenerator {
-        var state: UInt64
-
-        mutating func next() -> UInt64 {
-            self.state &+= 0x9E37_79B9_7F4A_7C15
-            var value = self.state
-            value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-            return value ^ (value >> 31)
-        }
-    }
-
     private static let pieces: [StaticString] = [
         "\"", "\\", "{", "}", "[", "]", ":", ",", "null", "\\u0000", "\\ud800", "1", "\u{0}",
     ]
 
-    private static func damaged(_ text: String, using generator: inout Generator) -> [UInt8] {
+    private static func damaged(_ text: String, using generator: inout SeededRandom) -> [UInt8] {
         var bytes = Array(text.utf8)
         for _ in 0...Int.random(in: 0...3, using: &generator) where !bytes.isEmpty {
             let position = Int.random(in: 0..<bytes.count, using: &generator)
@@ -42,7 +30,7 @@ import Testing
     @Test("damaged replies to ReceiveMessage are read or refused")
     func receive() {
         let seed = UInt64.random(in: 0 ... .max)
-        var generator = Generator(state: seed)
+        var generator = SeededRandom(seed: seed)
         var readCount = 0
         for _ in 0..<5000 {
             // An exact allocation of its own, so that a byte too many is noticed.
@@ -66,7 +54,7 @@ import Testing
                     let decoded = UnsafeRawBufferPointer(rebasing: body[..<min(count, capacity)])
                     _ = message.matchesMD5(decodedBody: decoded, in: UnsafeRawBufferPointer(memory))
                 }
-                _ = message.attribute("traceparent", in: UnsafeRawBufferPointer(memory))
+                _ = message.traceHeaders(in: UnsafeRawBufferPointer(memory))
                 #expect(message.receiveCount >= 1, "seed \(seed)")
             }
         }
@@ -76,7 +64,7 @@ import Testing
     @Test("damaged replies of batches and of the control plane are read or refused")
     func others() {
         let seed = UInt64.random(in: 0 ... .max)
-        var generator = Generator(state: seed)
+        var generator = SeededRandom(seed: seed)
         let batch = #"{"Successful":[{"Id":"0"}],"Failed":[{"Id":"1","SenderFault":true,"Code":"C","Message":"m"}]}"#
         for _ in 0..<3000 {
             let bytes = Self.damaged(batch, using: &generator)
@@ -96,7 +84,7 @@ import Testing
     @Test("what is written is what is read, whatever the text and however it is cut")
     func roundTrip() throws {
         let seed = UInt64.random(in: 0 ... .max)
-        var generator = Generator(state: seed)
+        var generator = SeededRandom(seed: seed)
         let alphabet: [Character] = ["a", "\"", "\\", "/", "\n", "\t", "\r", " ", "é", "€", "🙂", "\u{7F}", "\u{FFFD}"]
         var writer = MessageRequestWriter(buffer: RequestBuffer(capacity: 64))
         for _ in 0..<500 {

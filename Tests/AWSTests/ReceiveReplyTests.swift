@@ -1,5 +1,6 @@
 import Envelope
 import Testing
+import Traces
 
 @testable import AWS
 
@@ -8,9 +9,9 @@ import Testing
     static let reply = #"""
         {"Messages":[{"MessageId":"m-1","ReceiptHandle":"AQEB\/a+b==","MD5OfBody":"f85f05019fdfab55b392aebb9a050853",
         "Body":"{\"id\":\"\u00e4\",\"t\":\"a\\nb\"}",
-        "Attributes":{"ApproximateReceiveCount":"3","SentTimestamp":"1700000000123"},
+        "Attributes":{"ApproximateReceiveCount":"3","SentTimestamp":"1700000000123","MessageGroupId":"g\/1"},
         "MD5OfMessageAttributes":"x","MessageAttributes":{"other":{"StringValue":"1","DataType":"Number"},
-        "traceparent":{"DataType":"String","StringValue":"00-aa-bb-01"}}}]}
+        "traceparent":{"DataType":"String","StringValue":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}}]}
         """#
     static let decodedBody = #"{"id":"ä","t":"a\nb"}"#
 
@@ -34,8 +35,9 @@ import Testing
             #expect(message.receiveCount == 3)
             #expect(message.sentMilliseconds == 1_700_000_000_123)
             #expect(String(decoding: bytes[message.receiptHandle.range], as: UTF8.self) == #""AQEB\/a+b==""#)
-            #expect(message.attribute("traceparent", in: bytes)?.string(in: bytes) == "00-aa-bb-01")
-            #expect(message.attribute("tracestate", in: bytes) == nil)
+            #expect(message.groupID?.string(in: bytes) == "g/1")
+            let trace = try #require(message.traceHeaders(in: bytes))
+            #expect(trace.context.traceparent == MessageRequestWriterTests.traceparent && trace.tracestate.isEmpty)
             let capacity = message.body.contents.count
             try withUnsafeTemporaryAllocation(byteCount: capacity, alignment: 1) { memory in
                 let count = message.body.decode(in: bytes, into: memory)
@@ -68,10 +70,33 @@ import Testing
         try self.withMessages(text) { messages, bytes in
             let message = try #require(messages.first)
             #expect(message.receiveCount == 1 && message.sentMilliseconds == nil && message.messageID == nil)
-            #expect(message.attribute("traceparent", in: bytes) == nil)
+            #expect(message.traceHeaders(in: bytes) == nil && message.groupID == nil)
             #expect(message.matchesMD5(decodedBody: UnsafeRawBufferPointer(start: nil, count: 0), in: bytes))
         }
     }
+
+    @Test(
+        "attributes that name no valid trace are ignored, and a bad tracestate alone",
+        arguments: [
+            (#""traceparent":{"StringValue":"00-aa-bb-01","DataType":"String"}"#, nil),
+            (#""traceparent":{"BinaryValue":"MDA=","DataType":"Binary"}"#, nil),
+            (#""tracestate":{"StringValue":"a=1","DataType":"String"}"#, nil),
+            (#""traceparent":7"#, nil),
+            (#"\#(valid),"tracestate":{"StringValue":"a=1","DataType":"String"}"#, "a=1"),
+            (#"\#(valid),"tracestate":{"StringValue":"a=\u00e4","DataType":"String"}"#, ""),
+            (#"\#(valid),"tracestate":{"StringValue":"","DataType":"String"}"#, ""),
+        ] as [(String, String?)]
+    )
+    func trace(attributes: String, state: String?) throws {
+        let text = #"{"Messages":[{"ReceiptHandle":"r","Body":"","MessageAttributes":{\#(attributes)}}]}"#
+        try self.withMessages(text) { messages, bytes in
+            let trace = messages.first?.traceHeaders(in: bytes)
+            #expect(trace.map { String(decoding: $0.tracestate, as: UTF8.self) } == state)
+        }
+    }
+
+    private static let valid =
+        #""traceparent":{"StringValue":"\#(MessageRequestWriterTests.traceparent)","DataType":"String"}"#
 
     @Test(
         "a malformed reply is an error and never a crash",

@@ -114,6 +114,8 @@ def test_a_fan_out_of_500_arrives_completely_and_in_order(cell):
     cell.runtime.script = always(fan_out(500))
     cell.send(body("x"))
     messages = [message.json for message in cell.only("b", 500)]
+    if not cell.world.keeps_order:
+        messages.sort(key=lambda m: m["payload"]["part"])
     assert [m["payload"]["part"] for m in messages] == list(range(500))
     assert messages[499]["id"] == "x-499"
 
@@ -122,8 +124,9 @@ def test_a_redelivered_fan_out_has_the_same_ids(cell):
     cell.runtime.script = always(fan_out(2))
     for _ in range(2):
         cell.world.send("a", body("x"))
-    messages = cell.world.receive_many("b", 4)
-    assert [m.json["id"] for m in messages] == ["x", "x-1", "x", "x-1"]
+    ids = [message.json["id"] for message in cell.world.receive_many("b", 4)]
+    expected = ["x", "x-1", "x", "x-1"]
+    assert ids == expected if cell.world.keeps_order else sorted(ids) == sorted(expected)
 
 
 # Errors

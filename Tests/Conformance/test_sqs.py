@@ -8,7 +8,8 @@ import threading
 import time
 
 import pytest
-from harness.aws_faults import CredentialEndpoint, FaultProxy
+from harness.aws_credentials import ContainerEndpoint
+from harness.aws_faults import FaultProxy
 from harness.envelopes import body
 from harness.paths import sidecar_binary
 from harness.scripted_runtime import advanced_reply, always, delayed_echo, error, gated_echo, reply
@@ -238,7 +239,7 @@ def test_wrong_credentials_are_reported_without_secrets_and_do_not_end_the_sidec
 
 def test_an_expired_token_is_replaced_from_the_container_endpoint(sqs_world):
     sqs_world.declare_usual()
-    endpoint = CredentialEndpoint()
+    endpoint = ContainerEndpoint()
     sqs_world._others.append(endpoint)
     expired = set()
     proxy = faults(
@@ -330,6 +331,8 @@ def test_calls_are_batched_and_results_of_a_burst_stay_complete(sqs_world):
     # One by one it would be two calls per message. How full batches get depends on how fast the runtime is.
     calls = sum(statistics[name]["calls"] for name in ("SendMessage", "DeleteMessage"))
     assert calls <= 2000
+    # Connections are used again: one for each call that was under way at the same time, at most.
+    assert statistics["connections"] <= 40 < calls
     assert {m.json["id"] for m in sqs_world.client.consume_all(QUEUE_B)} == {"m-%d" % n for n in range(2000)}
 
 
@@ -387,3 +390,38 @@ def test_requests_go_through_the_proxy_of_the_environment(sqs_world):
     sqs_world.send("a", body("x"))
     assert sqs_world.receive("b").json["id"] == "x"
     assert "ReceiveMessage" in proxy.actions and "SendMessageBatch" in proxy.actions
+
+
+@pytest.mark.parametrize("offset", [3600, -3600])
+def test_a_clock_that_is_wrong_is_corrected_by_the_services(sqs_world, offset):
+    sqs_world.declare_usual()
+    proxy = faults(sqs_world, clock_offset=offset)
+    sqs_world.sidecar("a", sqs_world.scripted(), ASYA_SQS_ENDPOINT=proxy.url)
+    sqs_world.send("a", body("x"))
+    assert sqs_world.receive("b").json["id"] == "x"
+    sqs_world.wait_settled("a")
+    assert len(proxy.refused) == 1, "what was learnt is good for every later request"
+
+
+def test_a_result_that_sqs_does_not_carry_is_blamed_on_its_characters(sqs_world):
+    sqs_world.declare_usual()
+    odd = '"a\uffff"'.encode()
+    sidecar = sqs_world.sidecar("a", sqs_world.scripted(lambda request: reply(advanced_reply(request.body, odd))))
+    sqs_world.send("a", body("odd"))
+    failed = sqs_world.receive("error-end").json
+    problem = "failed to publish: message has characters that the queue does not carry"
+    assert failed["payload"]["error"] == problem and failed["payload"]["original_payload"] == "p"
+    sqs_world.wait_settled("a")
+    assert "too large" not in sidecar.log()
+    assert "Message has characters that the broker does not carry" in sidecar.log()
+
+
+def test_the_message_limit_is_a_setting(sqs_world):
+    """For endpoints from before August 2025, and to keep below what a consumer can take."""
+    sqs_world.declare_usual()
+    runtime = sqs_world.scripted(lambda request: reply(advanced_reply(request.body, b'"%s"' % (b"x" * 3000))))
+    sqs_world.sidecar("a", runtime, ASYA_SQS_MAX_MESSAGE_BYTES=2048)
+    sqs_world.send("a", body("x"))
+    assert sqs_world.receive("error-end").json["payload"]["error"] == "failed to publish: message too large"
+    sqs_world.wait_settled("a")
+    assert sqs_world.server.statistics()["queues"][QUEUE_B]["sent"] == 0

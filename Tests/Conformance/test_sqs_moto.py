@@ -1,8 +1,11 @@
 """The SQS transport against moto, an implementation that is not ours: spelling of the protocol, counts, redrive."""
 
+import pytest
 from harness.envelopes import body
 from harness.scripted_runtime import always, error
+from harness.sqs import SQSWorld
 from harness.waiting import eventually
+from localservers.moto import Moto
 
 
 def test_messages_pass_through_two_actors_and_are_deleted(moto_world):
@@ -47,3 +50,33 @@ def test_an_unparsable_body_goes_to_error_end(moto_world):
     moto_world.send("a", b"{invalid")
     assert moto_world.receive("error-end", timeout=20).json["payload"]["original_body"] == "{invalid"
     moto_world.wait_settled("a", timeout=20)
+
+
+@pytest.fixture(name="checking_world")
+def _checking_world():
+    """On a moto that checks keys and signatures once it is told to."""
+    with Moto(auth=True) as server:
+        world = SQSWorld(server)
+        yield world
+        world.close()
+
+
+def test_signatures_are_good_and_wrong_keys_are_refused(checking_world):
+    world = checking_world.declare_usual()
+    key, secret = world.server.create_access_key()
+    settings = {"AWS_ACCESS_KEY_ID": key, "ASYA_QUEUE_RETRY_BACKOFF": "200ms"}
+    runtime = world.scripted()
+    world.send("a", body("x"))
+    world.server.require_signatures()
+    wrong = world.sidecar("a", runtime, ready=False, AWS_SECRET_ACCESS_KEY="wrong" + secret, **settings)
+    wrong.wait_up()
+    eventually(lambda: "SignatureDoesNotMatch" in wrong.log(), 10, "the refusal in the log")
+    assert wrong.is_running and wrong.status("/ready") == 503 and not runtime.requests
+    assert secret not in wrong.log()
+    assert wrong.stop() == 0
+    right = world.sidecar("a", runtime, AWS_SECRET_ACCESS_KEY=secret, **settings)
+    runtime.wait_requests(1)
+    assert right.stop() == 0
+    world.server.require_signatures(False)
+    assert world.receive("b", timeout=20).json["id"] == "x"
+    assert world.queue_counts("a") == (0, 0)

@@ -1,5 +1,6 @@
 import Envelope
 import Foundation
+import SeededRandom
 import Testing
 
 /// Laws on random documents: the same accept and refuse decisions as a plain reading of the grammar, the same
@@ -132,9 +133,9 @@ struct RandomDocumentTests {
 
 /// Random envelopes and replies that Foundation can read too: no lone surrogates, no numbers beyond a double.
 struct DocumentGenerator {
-    var random: SeededGenerator
+    var random: SeededRandom
 
-    init(seed: UInt64) { self.random = SeededGenerator(seed: seed) }
+    init(seed: UInt64) { self.random = SeededRandom(seed: seed) }
 
     mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self.random) < percent }
 

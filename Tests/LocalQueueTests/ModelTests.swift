@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 
 @testable import LocalQueue
@@ -28,21 +29,10 @@ struct ModelTests {
         var lease: Lease
     }
 
-    private struct Random: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            self.state &+= 0x9e37_79b9_7f4a_7c15
-            var mixed = self.state
-            mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-            return mixed ^ (mixed >> 31)
-        }
-    }
-
     private final class World {
         let store: TestStore
         let connections: [LocalQueue]
-        var random: Random
+        var random: SeededRandom
         var messages: [Int: Message] = [:]
         var held: [Held] = []
         var sentCount = 0
@@ -51,7 +41,7 @@ struct ModelTests {
         init(seed: UInt64) throws {
             self.store = try TestStore()
             self.connections = [try self.store.connect(), try self.store.connect()]
-            self.random = Random(state: seed)
+            self.random = SeededRandom(seed: seed)
             for name in ModelTests.queues {
                 let limits = QueueLimits(
                     maxRetryCount: ModelTests.maxRetryCount,

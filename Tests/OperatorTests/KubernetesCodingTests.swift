@@ -208,6 +208,17 @@ struct QueueTopologyTests {
         #expect(rich.deadLetter?.retentionDays == 2)
     }
 
+    @Test("SQS: the dead letters of a FIFO queue go to a FIFO queue")
+    func fifo() throws {
+        let definition = QueueTopology.definition(
+            actor: ObjectKey(namespace: "demo", name: "a.fifo"),
+            processingTimeout: 300,
+            transport: try Samples.sqs(#"{"queues":{"dlq":{"enabled":true}}}"#)
+        )
+        #expect(definition.name == "asya-a.fifo")
+        #expect(definition.deadLetter?.queueName == "asya-dlq.fifo")
+    }
+
     @Test("the listing of the management API gives numbers by name")
     func listing() throws {
         let text = #"[{"name":"asya-a","messages_ready":2,"messages_unacknowledged":1},{"name":"b"}]"#

@@ -1,4 +1,5 @@
 import AWS
+import FakeEndpoint
 import Foundation
 import Logging
 import Support
@@ -17,6 +18,7 @@ import Testing
     private func send(
         to endpoint: FakeEndpoint,
         _ variables: [String: String] = ["AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s"],
+        body: String = "{}",
         timeout: Duration = .seconds(30)
     ) async throws {
         var variables = variables
@@ -25,7 +27,7 @@ import Testing
         configuration.operationTimeout = timeout
         let client = SQSQueueClient(configuration: configuration, logger: Self.logger)
         do {
-            try await client.send(Array("{}".utf8), messageID: "1", to: "asya-x")
+            try await client.send(Array(body.utf8), messageID: "1", to: "asya-x")
         } catch {
             await client.close()
             throw error
@@ -60,6 +62,35 @@ import Testing
         try await self.send(to: endpoint)
         let targets = endpoint.requests.map { $0.headers["x-amz-target"] }
         #expect(targets == ["AmazonSQS.GetQueueUrl", "AmazonSQS.GetQueueUrl", "AmazonSQS.SendMessage"])
+    }
+
+    private static let traced =
+        #"{"id":"1","headers":{"traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01","tracestate":"v=1"}}"#
+
+    @Test("the trace of an envelope's headers is sent as attributes too; without one the request has none")
+    func trace() async throws {
+        let endpoint = try FakeEndpoint { _, _ in FakeEndpoint.Reply(body: Self.success) }
+        for body in [Self.traced, #"{"id":"1","headers":{"traceparent":"invalid"}}"#, "no envelope"] {
+            try await self.send(to: endpoint, body: body)
+        }
+        let sent = try endpoint.requests.filter { $0.headers["x-amz-target"] == "AmazonSQS.SendMessage" }
+            .map { try JSONValue(parsing: $0.body).members }
+        let attributes = sent.map { $0?["MessageAttributes"]?.members }
+        #expect(attributes[0]?["traceparent"]?.members?["DataType"] == .string("String"))
+        #expect(attributes[0]?["tracestate"]?.members?["StringValue"] == .string("v=1"))
+        #expect(attributes[1] == nil && attributes[2] == nil)
+        #expect(sent[0]?["MessageBody"] == .string(Self.traced))
+    }
+
+    @Test("a message that is too large with its attributes is sent without them")
+    func traceTooLarge() async throws {
+        let refusal = #"{"__type":"com.amazonaws.sqs#InvalidParameterValue","message":"must be shorter than 99 bytes"}"#
+        let endpoint = try FakeEndpoint { request, _ in
+            request.body.contains("MessageAttributes")
+                ? FakeEndpoint.Reply(status: 400, body: refusal) : FakeEndpoint.Reply(body: Self.success)
+        }
+        try await self.send(to: endpoint, body: Self.traced)
+        #expect(endpoint.requests.count == 3)
     }
 
     @Test("throttling, server faults and broken connections are tried again")

@@ -2,6 +2,7 @@ import AWS
 import Logging
 import Sidecar
 import Support
+import Traces
 
 @testable import SidecarSQS
 
@@ -94,6 +95,7 @@ final class RecordingEvents: TransportEvents {
     private(set) var hasStarted = false
     private(set) var isClosed = false
     private(set) var deliveries: [Delivery] = []
+    var bodies: [String] { self.deliveries.map { String(decoding: $0.body.bytes, as: UTF8.self) } }
     private(set) var outcomes: [UInt64: PublicationOutcome] = [:]
     private(set) var forgotten: [Receipt] = []
     var onDelivery: (Delivery) -> Void = { _ in }
@@ -120,12 +122,12 @@ final class TransportFixture {
     let transport: SQSTransport
     private(set) var connections: [Bool] = []
 
-    init(visibilitySeconds: Int = 600) throws {
+    init(queueName: String = "asya-a", visibilitySeconds: Int = 600) throws {
         let loop = try EventLoop()
         self.loop = loop
         let endpoint = ServiceEndpoint.regional(service: "sqs", region: "us-east-1")
         let settings = SQSSettings(
-            queueName: "asya-a",
+            queueName: queueName,
             endpoint: endpoint,
             movesQueueURLs: false,
             region: "us-east-1",
@@ -177,8 +179,19 @@ final class TransportFixture {
         self.transport.start()
         self.transport.startReceiving(window: window)
         try self.run { !self.http.waiting("GetQueueUrl").isEmpty }
-        self.http.answer("GetQueueUrl", #"{"QueueUrl":"https://sqs/1/asya-a"}"#)
+        self.http.answer("GetQueueUrl", #"{"QueueUrl":"https://sqs/1/\#(self.transport.settings.queueName)"}"#)
         try self.run { !self.http.waiting("ReceiveMessage").isEmpty }
+    }
+
+    /// Answers the oldest receive call with messages of groups, each named `group:body`.
+    func deliver(ofGroups names: [String]) {
+        let messages = names.map { name in
+            let group = name.prefix { $0 != ":" }
+            let attributes = #"{"ApproximateReceiveCount":"1","MessageGroupId":"\#(group)"}"#
+            return
+                #"{"MessageId":"\#(name)","ReceiptHandle":"h\#(name)","Body":"\#(name)","Attributes":\#(attributes)}"#
+        }
+        self.http.answer("ReceiveMessage", #"{"Messages":[\#(messages.joined(separator: ","))]}"#)
     }
 
     /// Answers the oldest receive call.
@@ -190,13 +203,20 @@ final class TransportFixture {
         self.http.answer("ReceiveMessage", #"{"Messages":[\#(messages.joined(separator: ","))]}"#)
     }
 
-    /// Publishes a body and remembers the token.
-    func publish(_ body: String, to destination: Destination, token: UInt64) {
+    /// Publishes a body on behalf of the delivery with this tag.
+    func publish(
+        _ body: String,
+        to destination: Destination,
+        token: UInt64,
+        id: String = "",
+        trace: TraceHeaders? = nil
+    ) {
         let list = PieceList(pool: self.pool)
         var body = body
         body.withUTF8 { list.append(copying: UnsafeRawBufferPointer($0)) }
         let hop = Hop(receipt: Receipt(generation: 1, tag: token), publicationCount: 1)
-        let id = UnsafeRawBufferPointer(start: nil, count: 0)
-        self.transport.publish(list, to: destination, messageID: id, token: token, hop: hop)
+        Array(id.utf8).withUnsafeBytes {
+            self.transport.publish(list, to: destination, messageID: $0, trace: trace, token: token, hop: hop)
+        }
     }
 }

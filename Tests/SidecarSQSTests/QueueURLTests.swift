@@ -60,9 +60,13 @@ struct QueueURLTests {
 
 @Suite("PublicationFailure of SQS")
 struct SQSPublicationFailureTests {
+    private func message(byteCount: Int) -> OutgoingMessage {
+        OutgoingMessage(body: [UInt8](repeating: UInt8(ascii: "x"), count: byteCount), token: 1)
+    }
+
     private func outcome(_ kind: SQSError.Kind, byteCount: Int = 100) -> PublicationFailure {
         let error = SQSError(kind: kind, code: "C", message: "", status: 400)
-        return PublicationFailure(.service(error), byteCount: byteCount, limits: SQSLimits())
+        return PublicationFailure(.service(error), self.message(byteCount: byteCount), limits: SQSLimits())
     }
 
     @Test(
@@ -70,14 +74,15 @@ struct SQSPublicationFailureTests {
         arguments: [RequestFailure.timeout, .connection("x")]
     )
     func noAnswer(failure: RequestFailure) {
-        #expect(PublicationFailure(failure, byteCount: 1, limits: SQSLimits()) == .connectionLost)
+        #expect(PublicationFailure(failure, self.message(byteCount: 1), limits: SQSLimits()) == .connectionLost)
     }
 
     @Test("every refusal has a meaning", arguments: SQSError.Kind.allCases)
     func refusals(kind: SQSError.Kind) {
         switch kind {
         case .queueDoesNotExist, .queueDeletedRecently: #expect(self.outcome(kind) == .destinationMissing)
-        case .messageTooLong, .invalidMessageContents: #expect(self.outcome(kind) == .tooLarge)
+        case .messageTooLong: #expect(self.outcome(kind) == .tooLarge)
+        case .invalidMessageContents: #expect(self.outcome(kind) == .notCarried)
         default: #expect(self.outcome(kind) == .refusedByBroker)
         }
     }

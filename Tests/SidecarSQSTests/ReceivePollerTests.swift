@@ -17,6 +17,16 @@ struct ReceivePollerTests {
         #expect(poller.nextCall(window: 1, heldCount: 0, now: self.now) == 1)
     }
 
+    @Test("one by one no call asks for two, however wide the window")
+    func oneByOne() {
+        var poller = ReceivePoller()
+        #expect(poller.nextCall(window: 100, heldCount: 99, now: self.now) == nil)
+        #expect(poller.nextCall(window: 100, heldCount: 99, isOneByOne: true, now: self.now) == 1)
+        #expect(poller.nextCall(window: 100, heldCount: 0, isOneByOne: true, now: self.now) == nil)
+        poller.received(1, of: 1)
+        #expect(poller.nextCall(window: 100, heldCount: 1, now: self.now) == 10)
+    }
+
     @Test("makes one more call after each full batch, four at most, and never asks for more than the window allows")
     func widens() {
         var poller = ReceivePoller()

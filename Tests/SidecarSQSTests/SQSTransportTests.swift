@@ -66,7 +66,7 @@ struct SQSTransportTests {
         #expect(fixture.events.outcomes[0] == .accepted)
         #expect(fixture.events.outcomes[1] == .refused(.refusedByBroker))
         #expect(fixture.events.outcomes[2] == .refused(.destinationMissing))
-        #expect(fixture.events.outcomes[3] == .refused(.tooLarge))
+        #expect(fixture.events.outcomes[3] == .refused(.notCarried))
         #expect(fixture.transport.waitingByteCount == 0)
         fixture.publish("again", to: destination, token: 9)
         try fixture.run { !fixture.http.waiting("GetQueueUrl").isEmpty }
@@ -106,7 +106,7 @@ struct SQSTransportTests {
         try fixture.run { fixture.http.accept("SendMessageBatch") == 1 }
         try fixture.run { fixture.events.outcomes.count == 3 }
         #expect(fixture.events.outcomes[1] == .refused(.tooLarge))
-        #expect(fixture.events.outcomes[2] == .refused(.tooLarge))
+        #expect(fixture.events.outcomes[2] == .refused(.notCarried))
         #expect(fixture.events.outcomes[3] == .accepted)
         #expect(fixture.transport.waitingByteCount == 0)
     }

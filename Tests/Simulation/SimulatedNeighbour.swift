@@ -10,8 +10,18 @@ protocol SimulatedNeighbour: Transport {
     var order: HandOverOrder { get set }
     /// Whether the sidecar left something behind that no `flush` will send.
     var hasUnflushedWork: Bool { get }
-    /// Deliveries reported and not settled.
-    var reportedCount: Int { get }
+    /// Of the deliveries that are made now.
+    var generation: UInt32 { get }
+    /// Whether a delivery says how often the message was delivered before.
+    var countsDeliveries: Bool { get }
+    var pool: SlabPool { get }
+    var isReceiving: Bool { get set }
+    var window: Int { get set }
+    var isPaused: Bool { get set }
+    /// Taken from the queue and not reported yet.
+    var arrived: [(message: BrokerMessage, tag: UInt64)] { get set }
+    /// Reported and not settled, by tag.
+    var reported: [UInt64: DeliveryRecord] { get set }
     /// Publications the sidecar has had no answer to.
     var unansweredCount: Int { get }
     var isClosed: Bool { get }
@@ -39,6 +49,47 @@ struct HandOverOrder {
 }
 
 extension SimulatedNeighbour {
+    var reportedCount: Int { self.reported.count }
+    var carriesTraces: Bool { false }
+
+    func start() {}
+
+    func startReceiving(window: Int) {
+        self.window = window
+        self.isReceiving = true
+        self.deliver()
+    }
+
+    func setWindow(_ messageCount: Int) {
+        self.window = messageCount
+        self.deliver()
+    }
+
+    func setPaused(_ isPaused: Bool) {
+        self.isPaused = isPaused
+        if !isPaused { self.world.soon { [weak self] in self?.reportArrived() } }
+    }
+
+    /// Tells the pipeline what has come, as long as it takes it.
+    func reportArrived() {
+        while !self.isPaused, !self.isClosed, !self.arrived.isEmpty {
+            let (message, tag) = self.arrived.removeFirst()
+            let receipt = Receipt(generation: self.generation, tag: tag)
+            let record = DeliveryRecord(message, receipt: receipt)
+            let body = self.pool.slice(copying: message.body)
+            self.reported[tag] = record
+            self.delivered(body.slab, record)
+            self.events?.received(
+                ReceivedMessage(
+                    body: body,
+                    receipt: receipt,
+                    previousDeliveries: self.countsDeliveries ? message.deliveryCount - 1 : nil,
+                    isRedelivered: message.deliveryCount > 1
+                )
+            )
+        }
+    }
+
     /// Looks at a publication in every way that needs no knowledge of the queue system.
     func judge(
         _ body: PieceList,

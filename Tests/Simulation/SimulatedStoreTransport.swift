@@ -1,3 +1,5 @@
+import Traces
+
 @testable import Sidecar
 
 /// A transport over a store that outlives the sidecar, as the embedded one: a hop is one transaction, a held message
@@ -32,11 +34,11 @@ final class SimulatedStoreTransport: SimulatedNeighbour {
 
     private let connection: Int
     private var nextTag: UInt64 = 1
-    private var isReceiving = false
-    private var window = 0
-    private var isPaused = false
-    private var arrived: [(BrokerMessage, UInt64)] = []
-    private var reported: [UInt64: DeliveryRecord] = [:]
+    var isReceiving = false
+    var window = 0
+    var isPaused = false
+    var arrived: [(message: BrokerMessage, tag: UInt64)] = []
+    var reported: [UInt64: DeliveryRecord] = [:]
     private var leases: LeaseTable
     private var staged = Transaction()
     /// The store works on one transaction at a time.
@@ -57,29 +59,12 @@ final class SimulatedStoreTransport: SimulatedNeighbour {
 
     var isConnected: Bool { !self.isClosed }
     var hasUnflushedWork: Bool { !self.staged.isEmpty }
-    var reportedCount: Int { self.reported.count }
+    var generation: UInt32 { 1 }
+    var countsDeliveries: Bool { true }
     var canPublish: Bool { !self.isDiskFull && !self.isClosed }
     var groupsHops: Bool { true }
     var canDelayRelease: Bool { true }
     var deadLettersByItself: Bool { true }
-
-    func start() {}
-
-    func startReceiving(window: Int) {
-        self.window = window
-        self.isReceiving = true
-        self.deliver()
-    }
-
-    func setWindow(_ messageCount: Int) {
-        self.window = messageCount
-        self.deliver()
-    }
-
-    func setPaused(_ isPaused: Bool) {
-        self.isPaused = isPaused
-        if !isPaused { self.world.soon { [weak self] in self?.reportArrived() } }
-    }
 
     func stopReceiving() {
         self.isReceiving = false
@@ -111,25 +96,6 @@ final class SimulatedStoreTransport: SimulatedNeighbour {
         self.world.after(self.world.dice.microseconds(20...2000)) { [weak self] in self?.reportArrived() }
     }
 
-    private func reportArrived() {
-        while !self.isPaused, !self.isClosed, !self.arrived.isEmpty {
-            let (message, tag) = self.arrived.removeFirst()
-            let receipt = Receipt(generation: 1, tag: tag)
-            let record = DeliveryRecord(message, receipt: receipt)
-            let body = self.pool.slice(copying: message.body)
-            self.reported[tag] = record
-            self.delivered(body.slab, record)
-            self.events?.received(
-                ReceivedMessage(
-                    body: body,
-                    receipt: receipt,
-                    previousDeliveries: message.deliveryCount - 1,
-                    isRedelivered: message.deliveryCount > 1
-                )
-            )
-        }
-    }
-
     private func holding(_ tag: UInt64) -> SimulatedBroker.Holding {
         SimulatedBroker.Holding(connection: self.connection, tag: tag)
     }
@@ -140,6 +106,7 @@ final class SimulatedStoreTransport: SimulatedNeighbour {
         _ body: PieceList,
         to destination: Destination,
         messageID: UnsafeRawBufferPointer,
+        trace: TraceHeaders?,
         token: UInt64,
         hop: Hop
     ) {

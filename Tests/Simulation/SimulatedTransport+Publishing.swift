@@ -1,4 +1,5 @@
 import Envelope
+import Traces
 
 @testable import Sidecar
 
@@ -41,6 +42,7 @@ extension SimulatedTransport {
         _ body: PieceList,
         to destination: Destination,
         messageID: UnsafeRawBufferPointer,
+        trace: TraceHeaders?,
         token: UInt64,
         hop: Hop
     ) {

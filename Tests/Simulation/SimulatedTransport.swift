@@ -13,15 +13,14 @@ final class SimulatedTransport: SimulatedNeighbour {
 
     // Consuming.
     private var connection: Int
-    private var generation: UInt32 = 1
+    private(set) var generation: UInt32 = 1
     private var nextTag: UInt64 = 1
     private var isConsumerUp = true
-    private var isConsuming = false
-    private(set) var window = 0
-    private var isPaused = false
-    private var arrived: [(BrokerMessage, UInt64)] = []
-    /// Reported and not settled, of this generation.
-    private(set) var reported: [UInt64: DeliveryRecord] = [:]
+    var isReceiving = false
+    var window = 0
+    var isPaused = false
+    var arrived: [(message: BrokerMessage, tag: UInt64)] = []
+    var reported: [UInt64: DeliveryRecord] = [:]
     private var stagedSettlements: [(tag: UInt64, isAcknowledged: Bool)] = []
     /// Earliest moment at which the next thing on a connection may arrive: bytes keep their order.
     private var inboundClear = MonotonicTime(nanoseconds: 0)
@@ -49,32 +48,14 @@ final class SimulatedTransport: SimulatedNeighbour {
     }
 
     var isConnected: Bool { self.isConsumerUp && !self.isClosed }
-    var reportedCount: Int { self.reported.count }
+    var countsDeliveries: Bool { self.world.scenario.countsDeliveries }
     /// Whether the sidecar left something behind that no `flush` will send.
     var hasUnflushedWork: Bool { !self.stagedSettlements.isEmpty || !self.stagedPublications.isEmpty }
 
-    func start() {}
-
     // MARK: Deliveries
 
-    func startReceiving(window: Int) {
-        self.window = window
-        self.isConsuming = true
-        self.deliver()
-    }
-
-    func setWindow(_ messageCount: Int) {
-        self.window = messageCount
-        self.deliver()
-    }
-
-    func setPaused(_ isPaused: Bool) {
-        self.isPaused = isPaused
-        if !isPaused { self.world.soon { [weak self] in self?.reportArrived() } }
-    }
-
     func stopReceiving() {
-        self.isConsuming = false
+        self.isReceiving = false
         // Deliveries on their way are the transport's to release.
         let waiting = self.arrived
         self.arrived = []
@@ -83,7 +64,7 @@ final class SimulatedTransport: SimulatedNeighbour {
 
     /// The broker sends as much as the window allows.
     func deliver() {
-        guard self.isConsuming, self.isConsumerUp, !self.isClosed else { return }
+        guard self.isReceiving, self.isConsumerUp, !self.isClosed else { return }
         while self.world.broker.unsettledCount(of: self.connection) < self.window {
             let tag = self.nextTag
             let holding = SimulatedBroker.Holding(connection: self.connection, tag: tag)
@@ -95,7 +76,7 @@ final class SimulatedTransport: SimulatedNeighbour {
             self.inboundClear = max(self.inboundClear, self.world.now + delay)
             self.world.at(self.inboundClear) { [weak self] in
                 guard let self, self.connection == connection, self.isConsumerUp else { return }
-                guard self.isConsuming else {
+                guard self.isReceiving else {
                     self.stagedSettlements.append((tag, false))
                     self.sendSettlements()
                     return
@@ -103,26 +84,6 @@ final class SimulatedTransport: SimulatedNeighbour {
                 self.arrived.append((message, tag))
                 self.reportArrived()
             }
-        }
-    }
-
-    private func reportArrived() {
-        while !self.isPaused, !self.isClosed, !self.arrived.isEmpty {
-            let (message, tag) = self.arrived.removeFirst()
-            let receipt = Receipt(generation: self.generation, tag: tag)
-            let record = DeliveryRecord(message, receipt: receipt)
-            let body = self.pool.slice(copying: message.body)
-            self.reported[tag] = record
-            self.delivered(body.slab, record)
-            let counts = self.world.scenario.countsDeliveries
-            self.events?.received(
-                ReceivedMessage(
-                    body: body,
-                    receipt: receipt,
-                    previousDeliveries: counts ? message.deliveryCount - 1 : nil,
-                    isRedelivered: message.deliveryCount > 1
-                )
-            )
         }
     }
 
@@ -216,7 +177,7 @@ final class SimulatedTransport: SimulatedNeighbour {
         guard !self.isClosed else { return }
         self.flush()
         self.isClosed = true
-        self.isConsuming = false
+        self.isReceiving = false
         let isOrderly = self.isConsumerUp && self.world.dice.happens(0.9)
         let end = isOrderly ? max(self.settlementClear, self.world.now) : self.world.now
         self.world.at(min(end + .milliseconds(1), self.world.now + limit)) { [weak self] in

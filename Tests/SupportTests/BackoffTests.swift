@@ -1,3 +1,4 @@
+import SeededRandom
 import Support
 import Testing
 
@@ -26,8 +27,8 @@ import Testing
     @Test("jitter stays inside its share and follows the generator")
     func jitter() {
         var backoff = Backoff(base: .seconds(1), cap: .seconds(1), jitter: 0.2)
-        var first = SplitMix(seed: 1)
-        var second = SplitMix(seed: 1)
+        var first = SeededRandom(seed: 1)
+        var second = SeededRandom(seed: 1)
         var same = backoff
         for _ in 0..<1000 {
             let delay = backoff.next(using: &first)

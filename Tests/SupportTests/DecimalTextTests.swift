@@ -1,3 +1,4 @@
+import SeededRandom
 import Support
 import Testing
 
@@ -35,7 +36,7 @@ import Testing
 
     @Test("every text reads back as the same number")
     func roundTrip() {
-        var generator = SplitMix(seed: 3)
+        var generator = SeededRandom(seed: 3)
         for _ in 0..<50_000 {
             let value = Double(bitPattern: generator.next())
             guard value.isFinite else { continue }

@@ -1,3 +1,4 @@
+import SeededRandom
 import Support
 import Testing
 
@@ -55,7 +56,7 @@ import Testing
 
     @Test("what is printed reads back as the same duration")
     func roundTrip() {
-        var generator = SplitMix(seed: 7)
+        var generator = SeededRandom(seed: 7)
         for _ in 0..<20_000 {
             let bits = Int64(bitPattern: generator.next()) >> Int64(generator.next() % 63)
             let duration = GoDuration(nanoseconds: bits)

@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 
 @testable import Support
@@ -84,7 +85,7 @@ import Testing
 
     @Test("random bytes never crash the parser, and every prefix of a document is refused")
     func garbage() throws {
-        var generator = SplitMix(seed: 11)
+        var generator = SeededRandom(seed: 11)
         let alphabet = Array("{}[]\",:\\u0123456789abcdefnrtlse.-+ ")
         for _ in 0..<20_000 {
             let text = String((0..<Int(generator.next() % 24)).map { _ in alphabet[Int(generator.next() % 35)] })

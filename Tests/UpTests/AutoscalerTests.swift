@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 
 @testable import Up
@@ -109,7 +110,7 @@ import Testing
 
     @Test("random depths: never below need, never outside the bounds, zero only after the cooldown", arguments: 0..<20)
     func randomWalk(seed: UInt64) {
-        var generator = SplitMix(seed: seed)
+        var generator = SeededRandom(seed: seed)
         let rule = Self.rule(
             min: Int.random(in: 0...2, using: &generator),
             max: Int.random(in: 2...9, using: &generator),

@@ -1,4 +1,5 @@
 import Glibc
+import SeededRandom
 import Testing
 
 @testable import Up
@@ -195,7 +196,7 @@ import Testing
 
     @Test("random events: no process is started twice, stopped pairs stay stopped, everything ends", arguments: 0..<40)
     func randomEvents(seed: UInt64) {
-        var generator = SplitMix(seed: seed)
+        var generator = SeededRandom(seed: seed)
         var world = PairWorld(pair: PairLifecycle(limits: Self.limits))
         for _ in 0..<400 { world.randomEvent(using: &generator) }
         world.stopAndWait()
@@ -212,7 +213,7 @@ private struct PairWorld {
     var alive: Set<PairRole> = []
     var finishCount = 0
 
-    mutating func randomEvent(using generator: inout SplitMix) {
+    mutating func randomEvent(using generator: inout SeededRandom) {
         self.now += .milliseconds(Int.random(in: 0...2000, using: &generator))
         switch Int.random(in: 0..<100, using: &generator) {
         case 0..<20: self.apply(self.pair.slotGranted())

@@ -5,7 +5,7 @@
 
 Nobody runs pods: tests that need a pod's status write it themselves. The programs come from Debian's source package
 by `tools/build-kubernetes.sh`, once, into a cache; etcd is a package. Ready in about 5 s, 530 MB of memory.
-As a command: ``python3 -m localservers.kubernetes [-- command …]`` (with ``tools`` on PYTHONPATH).
+As a command: ``python3 -m localservers.kubernetes [--env] [-- command …]`` (with ``tools`` on PYTHONPATH).
 """
 
 import argparse
@@ -17,11 +17,11 @@ import shutil
 import ssl
 import subprocess
 import sys
-import tempfile
 
 from . import processes
 from .certificates import Certificates
 from .ports import free_port
+from .server import LocalServer, serve
 
 _HOST = "127.0.0.1"
 _START_TIMEOUT_SECONDS = 180.0
@@ -40,17 +40,17 @@ class ApiError(Exception):
         super().__init__(f"{code}: {message}")
 
 
-class Kubernetes:
-    """One cluster with RBAC. `admin_token` may do everything."""
+class Kubernetes(LocalServer):
+    """One cluster with RBAC. `admin_token` may do everything. It cannot be stopped and started again."""
+
+    _NAME = "kubernetes"
 
     def __init__(self):
+        super().__init__()
         self.port = free_port(_HOST)
         self.admin_token = secrets.token_hex(16)
-        self._directory = None
         self._certificates = None
         self._processes = []
-        self._clean_up = None
-        self._tokens = {}
 
     # -- addresses
 
@@ -76,38 +76,24 @@ class Kubernetes:
 
     # -- life cycle
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
     def start(self):
         """Starts the servers and returns when namespaces and service accounts work."""
         if self._directory is not None:
             return
         programs = build()
-        processes.exit_on_termination()
-        self._directory = tempfile.mkdtemp(prefix="asya-kubernetes-")
-        self._clean_up = processes.CleanUpAtExit(self._remove_everything)
-        try:
+        self._make_directory()
+        with self._starting():
             self._certificates = Certificates(self._path("certificates"))
             self._certificates.create()
             self._openssl_key("service-account.key")
             self._start_etcd()
             self._start_api_server(programs)
             self._start_controller_manager(programs)
-            processes.wait_until(self._has_default_account, _START_TIMEOUT_SECONDS, what=self._failure_report)
-        except BaseException:
-            self.close()
-            raise
+            processes.wait_until(self._has_default_account, _START_TIMEOUT_SECONDS, what="the Kubernetes API")
 
-    def close(self):
-        """Ends everything and removes the data. Safe to call twice."""
-        if self._clean_up is not None:
-            self._clean_up.now()
-            self._clean_up = None
+    def wait(self):
+        """Blocks until the API server ends and returns its exit status."""
+        return self._processes[1].wait()
 
     # -- access
 
@@ -162,9 +148,6 @@ class Kubernetes:
 
     # -- internals
 
-    def _path(self, name):
-        return os.path.join(self._directory, name)
-
     def _start(self, name, command):
         self._processes.append(processes.start(command, cwd=self._directory, output=self._path(f"{name}.log")))
 
@@ -204,7 +187,7 @@ class Kubernetes:
             # As generous as a real control plane; the default of 20 requests a second is per client anyway.
             "--max-requests-inflight", "800", "--max-mutating-requests-inflight", "400",
         ])
-        processes.wait_until(self._is_healthy, _START_TIMEOUT_SECONDS, what=self._failure_report, interval=0.1)
+        processes.wait_until(self._is_healthy, _START_TIMEOUT_SECONDS, what="the Kubernetes API", interval=0.1)
 
     def _start_controller_manager(self, programs):
         self._start("kube-controller-manager", [
@@ -221,40 +204,35 @@ class Kubernetes:
         ])
 
     def _is_healthy(self):
-        self._check_alive()
+        self._check_all_alive()
         try:
             return self.request("GET", "/readyz") == "ok"
         except (OSError, ApiError):
             return False
 
     def _has_default_account(self):
-        self._check_alive()
+        self._check_all_alive()
         try:
             return self.request("GET", "/api/v1/namespaces/default/serviceaccounts/default")
         except (OSError, ApiError):
             return False
 
-    def _check_alive(self):
+    def _check_all_alive(self):
         for process in self._processes:
-            if process.poll() is not None:
-                raise RuntimeError(f"{process.args[0]} ended with status {process.returncode}\n{self._logs()}")
-
-    def _logs(self):
-        names = ("etcd", "kube-apiserver", "kube-controller-manager")
-        return "\n".join(f"-- {name}\n{processes.log_tail(self._path(name + '.log'), 15)}" for name in names)
+            self._check_alive(process, process.args[0])
 
     def _failure_report(self):
-        return f"the Kubernetes API\n{self._logs()}"
+        names = ("etcd", "kube-apiserver", "kube-controller-manager")
+        return "\n".join(f"-- {name}\n{processes.log_tail(self._path(name + '.log'), 15)}" for name in names)
 
     def _openssl_key(self, name):
         command = ["openssl", "genrsa", "-out", self._path(name), "2048"]
         subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
 
-    def _remove_everything(self):
+    def _end_processes(self):
         for process in reversed(self._processes):
             processes.stop(process, 5)
         self._processes = []
-        processes.remove_tree(self._directory)
 
 
 def build():
@@ -277,20 +255,14 @@ def _private(path, flags):
 
 
 def main(arguments=None):
-    """Runs a cluster until Ctrl-C, or while a command runs (with KUBECONFIG set)."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", nargs="*", help="run while this command runs")
+    """Runs a cluster for the duration of a command, or until Ctrl-C; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python3 -m localservers.kubernetes", description=main.__doc__)
+    parser.add_argument("--env", action="store_true", help="print a shell export line instead of prose")
+    parser.add_argument("command", nargs="*", help="command to run with KUBECONFIG in its environment")
     options = parser.parse_args(arguments)
     with Kubernetes() as cluster:
-        environment = {**os.environ, "KUBECONFIG": cluster.kubeconfig()}
-        if options.command:
-            return subprocess.run(options.command, env=environment, check=False).returncode
-        print(f"export KUBECONFIG={environment['KUBECONFIG']}", flush=True)
-        try:
-            cluster._processes[1].wait()
-        except KeyboardInterrupt:
-            pass
-    return 0
+        variables = {"KUBECONFIG": cluster.kubeconfig()}
+        return serve("the Kubernetes API", variables, cluster.wait, options.command, options.env)
 
 
 if __name__ == "__main__":

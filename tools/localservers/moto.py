@@ -11,15 +11,13 @@ closes every connection.
 import argparse
 import json
 import os
-import shlex
-import subprocess
 import sys
-import tempfile
 import urllib.parse
 import urllib.request
 
 from . import processes
 from .ports import free_port
+from .server import LocalServer, serve
 
 _HOST = "127.0.0.1"
 # Importing moto takes 2 s on an idle machine; several suites on two cores need much more.
@@ -30,21 +28,22 @@ _REGION = "us-east-1"
 ACCOUNT_ID = "123456789012"
 
 
-class Moto:
+class Moto(LocalServer):
     """One server. `reset` forgets all queues, users and buckets; `close` (or leaving ``with``) ends it.
 
     With `auth` moto checks access keys and signatures once `require_signatures` was called: until then everybody may do
     everything, which is how the first user is made.
     """
 
+    _NAME = "moto"
+
     def __init__(self, auth=False):
+        super().__init__()
         self.host = _HOST
         self.port = free_port()
         self.region = _REGION
         self._auth = auth
         self._process = None
-        self._directory = None
-        self._clean_up = None
 
     @property
     def url(self):
@@ -54,7 +53,7 @@ class Moto:
     @property
     def log_file(self):
         """What the server prints: one line per request."""
-        return os.path.join(self._directory, "moto.log")
+        return self._path("moto.log")
 
     @property
     def environment(self):
@@ -69,21 +68,11 @@ class Moto:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
     def start(self):
         """Starts the server and returns when it answers. Does nothing when it is running."""
         if self._process is not None and self._process.poll() is None:
             return
-        if self._directory is None:
-            processes.exit_on_termination()
-            self._directory = tempfile.mkdtemp(prefix="asya-moto-")
-            self._clean_up = processes.CleanUpAtExit(self._remove_everything)
+        self._make_directory()
         # Nothing of the caller's AWS and moto settings, and no proxy.
         foreign = ("AWS_", "MOTO_", "INITIAL_NO_AUTH", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
@@ -92,7 +81,7 @@ class Moto:
         if self._auth:
             # Far more actions than any test takes; `require_signatures` sets it to none.
             environment["INITIAL_NO_AUTH_ACTION_COUNT"] = "1000000"
-        try:
+        with self._starting():
             self._process = processes.start(
                 [sys.executable, "-m", "moto.server", "-H", self.host, "-p", self.port],
                 env=environment,
@@ -100,23 +89,11 @@ class Moto:
                 output=self.log_file,
             )
             processes.wait_until(self._is_ready, _START_TIMEOUT_SECONDS, what="moto", interval=0.05)
-        except TimeoutError as error:
-            report = processes.log_tail(self.log_file)
-            self.close()
-            raise RuntimeError(f"{error}\n{report}") from None
-        except BaseException:
-            self.close()
-            raise
 
     def stop(self):
-        """Ends the server; its data is in its memory alone."""
+        """Ends the server. Its data is in its memory alone, so a `restart` gives an empty one on the same port."""
         processes.stop(self._process, _STOP_GRACE_SECONDS)
         self._process = None
-
-    def restart(self):
-        """An empty server on the same port."""
-        self.stop()
-        self.start()
 
     def reset(self):
         """Forgets everything, as a new server would."""
@@ -154,29 +131,20 @@ class Moto:
         """Blocks until the server ends and returns its exit status."""
         return self._process.wait()
 
-    def close(self):
-        """Ends the server and removes its files. Safe to call twice."""
-        if self._clean_up is not None:
-            self._clean_up.now()
-            self._clean_up = None
-
     def _is_ready(self):
-        if self._process.poll() is not None:
-            raise RuntimeError(
-                f"moto ended with status {self._process.returncode}\n{processes.log_tail(self.log_file)}"
-            )
+        self._check_alive(self._process, "moto")
         try:
             self.reset()
         except OSError:  # URLError and time-outs are OSErrors.
             return False
         return True
 
-    def _remove_everything(self):
+    def _failure_report(self):
+        return processes.log_tail(self.log_file)
+
+    def _end_processes(self):
         processes.kill(self._process)
         self._process = None
-        directory, self._directory = self._directory, None
-        if directory is not None:
-            processes.remove_tree(directory)
 
 
 def _element(document, name):
@@ -197,18 +165,7 @@ def main(arguments=None):
             key, secret = aws.create_access_key()
             variables.update({"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret})
             aws.require_signatures()
-        if options.command:
-            return subprocess.call(options.command, env={**os.environ, **variables})
-        if not options.env:
-            print("moto is ready; Ctrl-C ends it.", flush=True)
-        for name, value in variables.items():
-            print(f"export {name}={shlex.quote(value)}" if options.env else f"  {name}={value}", flush=True)
-        try:
-            status = aws.wait()
-        except KeyboardInterrupt:
-            return 130
-        print(f"moto ended by itself with status {status}", file=sys.stderr)
-        return 1
+        return serve("moto", variables, aws.wait, options.command, options.env)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     with Postgres() as server:
         connect(server.url)
 
-As a command: ``python3 -m localservers.postgres [-- command …]`` (with ``tools`` on PYTHONPATH).
+As a command: ``python3 -m localservers.postgres [--env] [-- command …]`` (with ``tools`` on PYTHONPATH).
 """
 
 import argparse
@@ -14,10 +14,10 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 
 from . import processes
 from .ports import free_port
+from .server import LocalServer, serve
 
 _HOST = "127.0.0.1"
 _START_TIMEOUT_SECONDS = 60.0
@@ -35,19 +35,20 @@ def find_command(name):
     return command
 
 
-class Postgres:
+class Postgres(LocalServer):
     """One server with a superuser `asya`. `stop`, `start` and `kill` keep port and data; `close` ends all.
 
     `settings` are lines for postgresql.conf. Durable as installed: commits are flushed to the disk.
     """
 
+    _NAME = "postgres"
+
     def __init__(self, settings=None):
+        super().__init__()
         self.host = _HOST
         self.port = free_port()
         self._settings = dict(settings or {})
-        self._directory = None
         self._server = None
-        self._clean_up = None
 
     @property
     def url(self):
@@ -77,18 +78,11 @@ class Postgres:
             raise RuntimeError(f"psql failed: {done.stderr}")
         return done.stdout.strip()
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
     def start(self):
         """Starts the server and returns when it answers. Does nothing when it is running."""
         if self._server is not None and self._server.poll() is None:
             return
-        try:
+        with self._starting():
             first = self._prepare_directory()
             self._server = processes.start(
                 [*self._as_account(), find_command("postgres"), "-D", self._data],
@@ -98,12 +92,6 @@ class Postgres:
             processes.wait_until(self._is_ready, _START_TIMEOUT_SECONDS, what="PostgreSQL", interval=0.05)
             if first:
                 self.sql("CREATE DATABASE asya", database="postgres")
-        except BaseException:
-            tail = processes.log_tail(self._log) if self._directory else ""
-            self.close()
-            if tail:
-                sys.stderr.write(tail + "\n")
-            raise
 
     def stop(self):
         """Fast shutdown; data stays."""
@@ -117,37 +105,27 @@ class Postgres:
             processes.stop(self._server, _STOP_GRACE_SECONDS)
         self._server = None
 
-    def restart(self):
-        """`stop` and `start`."""
-        self.stop()
-        self.start()
-
-    def close(self):
-        """Ends the server and removes its data. Safe to call twice."""
-        if self._clean_up is not None:
-            self._clean_up.now()
-            self._clean_up = None
+    def wait(self):
+        """Blocks until the server ends and returns its exit status."""
+        return self._server.wait()
 
     # -- internals
 
     @property
     def _data(self):
-        return os.path.join(self._directory, "data")
+        return self._path("data")
 
     @property
     def _log(self):
-        return os.path.join(self._directory, "server.log")
+        return self._path("server.log")
 
     @staticmethod
     def _as_account():
         return ["setpriv", "--reuid", _ACCOUNT, "--regid", _ACCOUNT, "--clear-groups"] if os.getuid() == 0 else []
 
     def _prepare_directory(self):
-        if self._directory is not None:
+        if not self._make_directory():
             return False
-        processes.exit_on_termination()
-        self._directory = tempfile.mkdtemp(prefix="asya-postgres-")
-        self._clean_up = processes.CleanUpAtExit(self._remove_everything)
         if os.getuid() == 0:
             account = pwd.getpwnam(_ACCOUNT)
             os.chown(self._directory, account.pw_uid, account.pw_gid)
@@ -172,8 +150,7 @@ class Postgres:
         return True
 
     def _is_ready(self):
-        if self._server.poll() is not None:
-            raise RuntimeError(f"PostgreSQL ended with status {self._server.returncode}")
+        self._check_alive(self._server, "PostgreSQL")
         with socket.socket() as probe:
             probe.settimeout(1)
             if probe.connect_ex((self.host, self.port)) != 0:
@@ -184,29 +161,23 @@ class Postgres:
             return False
         return True
 
-    def _remove_everything(self):
-        if self._server is not None and self._server.poll() is None:
-            processes.stop(self._server, _STOP_GRACE_SECONDS)
+    def _failure_report(self):
+        return processes.log_tail(self._log)
+
+    def _end_processes(self):
+        processes.stop(self._server, _STOP_GRACE_SECONDS)
         self._server = None
-        directory, self._directory = self._directory, None
-        if directory is not None:
-            processes.remove_tree(directory)
 
 
-def main():
-    """Runs a command with ASYA_TEST_POSTGRES_URL set, or waits for Ctrl-C."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", nargs="*")
-    arguments = parser.parse_args()
+def main(arguments=None):
+    """Runs a server for the duration of a command, or until Ctrl-C; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python3 -m localservers.postgres", description=main.__doc__)
+    parser.add_argument("--env", action="store_true", help="print a shell export line instead of prose")
+    parser.add_argument("command", nargs="*", help="command to run with ASYA_TEST_POSTGRES_URL in its environment")
+    options = parser.parse_args(arguments)
     with Postgres() as server:
-        if arguments.command:
-            environment = {**os.environ, "ASYA_TEST_POSTGRES_URL": server.url}
-            return subprocess.run(arguments.command, env=environment, check=False).returncode
-        print(server.url, flush=True)
-        try:
-            return server._server.wait()
-        except KeyboardInterrupt:
-            return 0
+        variables = {"ASYA_TEST_POSTGRES_URL": server.url}
+        return serve("PostgreSQL", variables, server.wait, options.command, options.env)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -25,6 +24,7 @@ from .amqp_probe import NotReady, accepts_amqp
 from .certificates import Certificates
 from .ports import free_port
 from .rabbitmq_installation import find_command, lean_home
+from .server import LocalServer, serve
 
 _HOST = "127.0.0.1"
 # Start to ready takes about 5 s on an idle machine; several suites on two cores need much more.
@@ -39,7 +39,7 @@ _STATISTICS_INTERVAL_MS = 500
 _SAMPLING_POLICIES = ("global.minute", "basic.minute", "detailed.10")
 
 
-class RabbitMQ:
+class RabbitMQ(LocalServer):
     """One broker. `start`, `stop`, `restart` and `kill` keep ports and data; `close` (or leaving ``with``) ends all.
 
     `management` loads the management plugin, which `connections`, `close_connections` and `queue_depth` need;
@@ -47,7 +47,10 @@ class RabbitMQ:
     ``{"consumer_timeout": "2000"}``.
     """
 
+    _NAME = "rabbitmq"
+
     def __init__(self, tls=False, management=True, configuration=None):
+        super().__init__()
         self.host = _HOST
         self.port = free_port()
         self.tls_port = free_port() if tls else None
@@ -58,10 +61,8 @@ class RabbitMQ:
         self._node_name = f"asya-{os.getpid()}-{secrets.token_hex(4)}@localhost"
         self._certificates = None
         self._installation = {}
-        self._directory = None
         self._broker = None
         self._epmd = None
-        self._clean_up = None
 
     # -- addresses
 
@@ -103,23 +104,16 @@ class RabbitMQ:
     @property
     def log_file(self):
         """The node's log."""
-        return os.path.join(self._directory, "log", f"{self._node_name}.log")
+        return self._path("log", f"{self._node_name}.log")
 
     # -- life cycle
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
     def start(self):
         """Starts the broker and returns when a client can log in. Does nothing when it is running."""
         if self.pid is not None:
             return
         server = find_command("rabbitmq-server")
-        try:
+        with self._starting():
             self._prepare_directory()
             if self._epmd is None or self._epmd.poll() is not None:
                 self._epmd = self._start_epmd()
@@ -127,23 +121,11 @@ class RabbitMQ:
                 [server], env=self._environment(), cwd=self._directory, output=self._console_file
             )
             processes.wait_until(self._is_ready, _START_TIMEOUT_SECONDS, what="RabbitMQ", interval=0.05)
-        except TimeoutError as error:
-            report = self._failure_report()
-            self.close()
-            raise RuntimeError(f"{error}\n{report}") from None
-        except BaseException:
-            self.close()
-            raise
 
     def stop(self):
         """Orderly shutdown; durable queues and persistent messages survive until the next `start`."""
         processes.stop(self._broker, _STOP_GRACE_SECONDS)
         self._broker = None
-
-    def restart(self):
-        """`stop` and `start`."""
-        self.stop()
-        self.start()
 
     def kill(self):
         """SIGKILL to the broker, as in a crash. `start` recovers what had reached the disk."""
@@ -161,12 +143,6 @@ class RabbitMQ:
     def resume(self):
         """Ends `pause`."""
         os.kill(self._broker.pid, signal.SIGCONT)
-
-    def close(self):
-        """Ends broker and epmd and removes the data directory. Safe to call twice."""
-        if self._clean_up is not None:
-            self._clean_up.now()
-            self._clean_up = None
 
     # -- control
 
@@ -235,21 +211,18 @@ class RabbitMQ:
 
     @property
     def _console_file(self):
-        return os.path.join(self._directory, "console.log")
+        return self._path("console.log")
 
     def _prepare_directory(self):
-        if self._directory is not None:
+        if not self._make_directory():
             return
-        processes.exit_on_termination()
-        self._directory = tempfile.mkdtemp(prefix="asya-rabbitmq-")
-        self._clean_up = processes.CleanUpAtExit(self._remove_everything)
         for name in ("log", "mnesia"):
-            os.mkdir(os.path.join(self._directory, name))
+            os.mkdir(self._path(name))
         if self.tls_port is not None:
-            self._certificates = Certificates(os.path.join(self._directory, "certificates"))
+            self._certificates = Certificates(self._path("certificates"))
             self._certificates.create()
         plugins = ["rabbitmq_management"] if self.management_port is not None else []
-        self._installation = lean_home(os.path.join(self._directory, "installation"), plugins)
+        self._installation = lean_home(self._path("installation"), plugins)
         self._write("enabled_plugins", f"[{', '.join(plugins)}].\n")
         self._write("rabbitmq.conf", "".join(f"{key} = {value}\n" for key, value in self._settings().items()))
         # Replaces the system's file, which may set anything.
@@ -281,22 +254,19 @@ class RabbitMQ:
         foreign = ("RABBITMQ_", "ERL_", "ERLANG_", "NOTIFY_SOCKET")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
 
-        def inside(name):
-            return os.path.join(self._directory, name)
-
         environment.update(
             {
                 **self._installation,
                 "HOME": self._directory,  # The Erlang cookie.
                 "RABBITMQ_NODENAME": self._node_name,
-                "RABBITMQ_MNESIA_BASE": inside("mnesia"),
-                "RABBITMQ_LOG_BASE": inside("log"),
-                "RABBITMQ_CONFIG_FILE": inside("rabbitmq.conf"),
-                "RABBITMQ_CONFIG_FILES": inside("conf.d/*.conf"),
-                "RABBITMQ_ADVANCED_CONFIG_FILE": inside("advanced.config"),
-                "RABBITMQ_CONF_ENV_FILE": inside("rabbitmq-env.conf"),
-                "RABBITMQ_ENABLED_PLUGINS_FILE": inside("enabled_plugins"),
-                "RABBITMQ_PID_FILE": inside("rabbitmq.pid"),
+                "RABBITMQ_MNESIA_BASE": self._path("mnesia"),
+                "RABBITMQ_LOG_BASE": self._path("log"),
+                "RABBITMQ_CONFIG_FILE": self._path("rabbitmq.conf"),
+                "RABBITMQ_CONFIG_FILES": self._path("conf.d/*.conf"),
+                "RABBITMQ_ADVANCED_CONFIG_FILE": self._path("advanced.config"),
+                "RABBITMQ_CONF_ENV_FILE": self._path("rabbitmq-env.conf"),
+                "RABBITMQ_ENABLED_PLUGINS_FILE": self._path("enabled_plugins"),
+                "RABBITMQ_PID_FILE": self._path("rabbitmq.pid"),
                 "RABBITMQ_DIST_PORT": str(self._distribution_port),
                 "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
                 # rabbitmqctl connects to the node only: no listener, no port that somebody else was promised.
@@ -319,9 +289,7 @@ class RabbitMQ:
         )
 
         def listens():
-            if epmd.poll() is not None:
-                tail = processes.log_tail(self._console_file)
-                raise RuntimeError(f"epmd ended with status {epmd.returncode}\n{tail}")
+            self._check_alive(epmd, "epmd")
             with socket.socket() as probe:
                 return probe.connect_ex((_HOST, self._epmd_port)) == 0
 
@@ -329,8 +297,7 @@ class RabbitMQ:
         return epmd
 
     def _is_ready(self):
-        if self._broker.poll() is not None:
-            raise RuntimeError(f"RabbitMQ ended with status {self._broker.returncode}\n{self._failure_report()}")
+        self._check_alive(self._broker, "RabbitMQ")
         try:
             accepts_amqp(_HOST, self.port)
             if self.management_port is not None:
@@ -345,17 +312,10 @@ class RabbitMQ:
             f"--- end of its console output\n{processes.log_tail(self._console_file, 10)}"
         )
 
-    def _remove_everything(self):
+    def _end_processes(self):
         processes.kill(self._broker)
         processes.kill(self._epmd)
         self._broker = self._epmd = None
-        directory, self._directory = self._directory, None
-        if directory is not None:
-            processes.remove_tree(directory)
-
-    def _write(self, name, content):
-        with open(os.path.join(self._directory, name), "w", encoding="utf-8") as file:
-            file.write(content)
 
 
 def _exported_variables(broker):
@@ -374,22 +334,7 @@ def main(arguments=None):
     parser.add_argument("command", nargs="*", help="command to run with ASYA_RABBITMQ_URL in its environment")
     options = parser.parse_args(arguments)
     with RabbitMQ(tls=options.tls, management=True) as broker:
-        variables = _exported_variables(broker)
-        if options.command:
-            return subprocess.call(options.command, env={**os.environ, **variables})
-        if options.env:
-            for name, value in variables.items():
-                print(f"export {name}={shlex.quote(value)}", flush=True)
-        else:
-            print("RabbitMQ is ready; Ctrl-C ends it and removes its data.", flush=True)
-            for name, value in variables.items():
-                print(f"  {name}={value}", flush=True)
-        try:
-            status = broker.wait()
-        except KeyboardInterrupt:
-            return 130
-        print(f"RabbitMQ ended by itself with status {status}", file=sys.stderr)
-        return 1
+        return serve("RabbitMQ", _exported_variables(broker), broker.wait, options.command, options.env)
 
 
 if __name__ == "__main__":

@@ -1,3 +1,5 @@
+public import Traces
+
 /// Writes the requests of the message path into a `RequestBuffer`: bodies are escaped straight from the caller's slices,
 /// receipt handles are spliced as the service wrote them, and nothing else is allocated.
 ///
@@ -57,12 +59,12 @@ public struct MessageRequestWriter {
         self.buffer.append(",\"MessageBody\":\"")
     }
 
-    /// Ends a message of a batch.
-    public mutating func endMessage(attributes: [MessageAttribute] = [], fifo: FIFOPlacement? = nil)
+    /// Ends a message of a batch, with its trace beside the body.
+    public mutating func endMessage(trace: TraceHeaders? = nil, fifo: FIFOPlacement? = nil)
         throws(MessageCharacterError)
     {
         do {
-            try self.writeRest(attributes: attributes, fifo: fifo)
+            try self.writeRest(trace: trace, fifo: fifo)
         } catch {
             self.takeMessageBack()
             throw error
@@ -83,10 +85,10 @@ public struct MessageRequestWriter {
     }
 
     /// Ends SendMessage.
-    public mutating func endSingle(attributes: [MessageAttribute] = [], fifo: FIFOPlacement? = nil)
+    public mutating func endSingle(trace: TraceHeaders? = nil, fifo: FIFOPlacement? = nil)
         throws(MessageCharacterError)
     {
-        try self.endMessage(attributes: attributes, fifo: fifo)
+        try self.endMessage(trace: trace, fifo: fifo)
     }
 
     // MARK: Bodies
@@ -117,29 +119,27 @@ public struct MessageRequestWriter {
         self.entryCount -= 1
     }
 
-    private func writeRest(attributes: [MessageAttribute], fifo: FIFOPlacement?) throws(MessageCharacterError) {
+    private func writeRest(trace: TraceHeaders?, fifo: FIFOPlacement?) throws(MessageCharacterError) {
         self.buffer.append("\"")
         if let fifo {
             self.buffer.append(",\"MessageGroupId\":\"")
-            try self.escaped(fifo.groupID)
+            try self.escaped(Array(fifo.groupID.utf8))
             self.buffer.append("\",\"MessageDeduplicationId\":\"")
-            try self.escaped(fifo.deduplicationID)
+            try self.escaped(Array(fifo.deduplicationID.utf8))
             self.buffer.append("\"")
         }
-        guard !attributes.isEmpty else { return }
-        precondition(attributes.count <= MessageAttribute.countLimit, "a message has at most ten attributes")
-        for (index, attribute) in attributes.enumerated() {
+        guard let trace else { return }
+        for (index, attribute) in trace.attributes.enumerated() {
             self.buffer.append(index == 0 ? ",\"MessageAttributes\":{\"" : ",\"")
             self.buffer.append(attribute.name)
             self.buffer.append("\":{\"DataType\":\"String\",\"StringValue\":\"")
-            try MessageText.appendEscaped(attribute.value, to: self.buffer)
+            try self.escaped(attribute.value)
             self.buffer.append("\"}")
         }
         self.buffer.append("}")
     }
 
-    private func escaped(_ text: String) throws(MessageCharacterError) {
-        let bytes = Array(text.utf8)
+    private func escaped(_ bytes: [UInt8]) throws(MessageCharacterError) {
         var failure: MessageCharacterError?
         bytes.withUnsafeBytes { piece in
             do throws(MessageCharacterError) {

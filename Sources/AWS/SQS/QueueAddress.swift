@@ -10,7 +10,10 @@ public struct QueueAddress: Sendable, Equatable {
     let json: [UInt8]
 
     /// Whether this is a FIFO queue, which SQS tells by the name.
-    public var isFIFO: Bool { self.name.hasSuffix(".fifo") }
+    public var isFIFO: Bool { Self.isFIFO(queueName: self.name) }
+
+    /// The same before the URL is known.
+    public static func isFIFO(queueName: String) -> Bool { queueName.hasSuffix(".fifo") }
 
     /// The queue at this URL.
     public init(url: String) {
@@ -24,10 +27,12 @@ public struct QueueAddress: Sendable, Equatable {
 
 /// Group and deduplication of one message in a FIFO queue, which are required there and refused elsewhere.
 ///
-/// The specification names no FIFO rules, so these keep its promises: messages of one envelope stay in order, different
-/// envelopes do not wait for each other (one group per envelope id), and the same bytes sent again within five minutes,
-/// because the first reply was lost, are stored once (the deduplication id is their SHA-256). An envelope that passes a
-/// queue twice differs in its route's `current`, so it is never taken for a repetition.
+/// The specification names no FIFO rules, so these keep its promises. A message stays in the group in which it came, from
+/// queue to queue; what comes without one is grouped by the envelope's id, so that different envelopes do not wait for
+/// each other. The same bytes sent again within five minutes, because a reply was lost, are stored once: the
+/// deduplication id is their SHA-256. The delivery they are derived from goes into it, so that a handler that sends an
+/// envelope back to its queue unchanged, or a message that is redriven and fails once more, is not taken for a repetition
+/// and lost.
 public struct FIFOPlacement: Sendable, Equatable {
     /// Longest group or deduplication id.
     public static let idByteLimit = 128
@@ -39,12 +44,19 @@ public struct FIFOPlacement: Sendable, Equatable {
 
     /// The placement of a message. An id that SQS does not take as a group (empty, too long, characters other than
     /// letters, digits and punctuation) is replaced by its SHA-256.
-    public init(messageID: UnsafeRawBufferPointer, body: UnsafeRawBufferPointer) {
+    ///
+    /// - Parameters:
+    ///   - group: the group it came in, or the envelope's id.
+    ///   - source: tells the message that it is derived from apart from others; nil when there is none.
+    public init(group: UnsafeRawBufferPointer, source: UInt64? = nil, body: UnsafeRawBufferPointer) {
         let isUsable =
-            !messageID.isEmpty && messageID.count <= Self.idByteLimit
-            && messageID.allSatisfy { (0x21...0x7E).contains($0) }
-        self.groupID = isUsable ? String(decoding: messageID, as: UTF8.self) : Self.digestText(of: messageID)
-        self.deduplicationID = Self.digestText(of: body)
+            !group.isEmpty && group.count <= Self.idByteLimit && group.allSatisfy { (0x21...0x7E).contains($0) }
+        self.groupID =
+            isUsable ? String(decoding: group, as: UTF8.self) : Self.digestText(of: SHA256Hash.digest(of: group))
+        var hash = SHA256Hash()
+        hash.update(body)
+        if let source { withUnsafeBytes(of: source.littleEndian) { hash.update($0) } }
+        self.deduplicationID = Self.digestText(of: hash.finish())
     }
 
     /// A placement by ids that are known to be good.
@@ -53,28 +65,9 @@ public struct FIFOPlacement: Sendable, Equatable {
         self.deduplicationID = deduplicationID
     }
 
-    private static func digestText(of bytes: UnsafeRawBufferPointer) -> String {
+    private static func digestText(of digest: SHA256Digest) -> String {
         var digits: [UInt8] = []
-        SHA256Hash.digest(of: bytes).appendHexadecimal(to: &digits)
+        digest.appendHexadecimal(to: &digits)
         return String(decoding: digits, as: UTF8.self)
     }
-}
-
-/// A text attribute of a message, for instance `traceparent`. Its bytes are lent for the call.
-public struct MessageAttribute {
-    /// Attributes of one message; the service's own number.
-    public static let countLimit = 10
-
-    let name: StaticString
-    let value: UnsafeRawBufferPointer
-
-    /// An attribute of type `String`. The value must not be empty.
-    public init(name: StaticString, value: UnsafeRawBufferPointer) {
-        precondition(!value.isEmpty, "SQS refuses empty attribute values: leave the attribute out")
-        self.name = name
-        self.value = value
-    }
-
-    /// What the attribute adds to the size of its message: name, type and value.
-    public var byteCount: Int { self.name.utf8CodeUnitCount + "String".utf8.count + self.value.count }
 }

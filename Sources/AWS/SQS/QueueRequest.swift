@@ -1,4 +1,5 @@
 import Support
+public import Traces
 
 /// A request of the control plane: which call, and its JSON body. The message path uses `MessageRequestWriter`.
 public struct QueueRequest: Sendable, Equatable {
@@ -42,7 +43,7 @@ public struct QueueRequest: Sendable, Equatable {
             json.name("QueueName")
             json.string(name)
             var values = attributes.values
-            if name.hasSuffix(".fifo") { values["FifoQueue"] = "true" }
+            if QueueAddress.isFIFO(queueName: name) { values["FifoQueue"] = "true" }
             if !values.isEmpty {
                 json.name("Attributes")
                 json.strings(values)
@@ -110,9 +111,10 @@ public struct QueueRequest: Sendable, Equatable {
         QueueRequest(action: .receiveMessage, body: options.requestBody(queue: queue))
     }
 
-    /// Sends one message.
+    /// Sends one message; its trace goes beside the body.
     public static func send(
         _ messageBody: UnsafeRawBufferPointer,
+        trace: TraceHeaders? = nil,
         fifo: FIFOPlacement? = nil,
         to queue: QueueAddress
     ) throws(MessageCharacterError) -> QueueRequest {
@@ -120,7 +122,7 @@ public struct QueueRequest: Sendable, Equatable {
         var writer = MessageRequestWriter(buffer: buffer)
         writer.beginSingle(queue: queue)
         try writer.body(messageBody)
-        try writer.endSingle(fifo: fifo)
+        try writer.endSingle(trace: trace, fifo: fifo)
         return QueueRequest(action: .sendMessage, body: Array(buffer.bytes))
     }
 

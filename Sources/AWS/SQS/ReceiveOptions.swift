@@ -1,4 +1,5 @@
 import Support
+import Traces
 
 /// What ReceiveMessage asks for (`sidecar.md` 7.2). The request is the same every time, so it is written once.
 public struct ReceiveOptions: Sendable, Equatable {
@@ -24,7 +25,7 @@ public struct ReceiveOptions: Sendable, Equatable {
     }
 
     /// The body of a ReceiveMessage request. `AttributeNames` is the older spelling of `MessageSystemAttributeNames`,
-    /// which emulators may know alone.
+    /// which emulators may know alone. Of the message's own attributes nothing but the trace headers is wanted.
     public func requestBody(queue: QueueAddress) -> [UInt8] {
         var json = JSONWriter()
         json.beginObject()
@@ -41,11 +42,12 @@ public struct ReceiveOptions: Sendable, Equatable {
             json.beginArray()
             json.string("ApproximateReceiveCount")
             json.string("SentTimestamp")
+            if queue.isFIFO { json.string("MessageGroupId") }
             json.endArray()
         }
         json.name("MessageAttributeNames")
         json.beginArray()
-        json.string("All")
+        for name in TraceHeaders.attributeNames { json.string(name.description) }
         json.endArray()
         json.endObject()
         return json.bytes

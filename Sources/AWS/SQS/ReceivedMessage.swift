@@ -14,6 +14,8 @@ public struct ReceivedMessage: Sendable {
     public let bodyMD5: StringToken?
     /// Deliveries so far, this one included; 1 when the service does not say.
     public let receiveCount: Int
+    /// `MessageGroupId`; only in a FIFO queue.
+    public let groupID: StringToken?
     /// When the message was sent, in milliseconds since 1970.
     public let sentMilliseconds: Int64?
     private let attributes: JSONValue?
@@ -47,21 +49,25 @@ public struct ReceivedMessage: Sendable {
         self.attributes = tokens.attributes
         let system = SystemAttributes(tokens.system, in: bytes)
         self.receiveCount = system.receiveCount
+        self.groupID = system.groupID
         self.sentMilliseconds = system.sentMilliseconds
     }
 
     private struct SystemAttributes {
         var receiveCount = 1
+        var groupID: StringToken?
         var sentMilliseconds: Int64?
 
         init(_ attributes: JSONValue?, in bytes: UnsafeRawBufferPointer) {
             guard let members = attributes?.members(in: bytes) else { return }
             for (name, value) in members {
-                guard let number = value.string?.decimal(in: bytes) else { continue }
                 if name.isNamed("ApproximateReceiveCount", in: bytes) {
-                    self.receiveCount = Int(clamping: max(number, 1))
+                    guard let count = value.string?.decimal(in: bytes) else { continue }
+                    self.receiveCount = Int(clamping: max(count, 1))
                 } else if name.isNamed("SentTimestamp", in: bytes) {
-                    self.sentMilliseconds = number
+                    self.sentMilliseconds = value.string?.decimal(in: bytes)
+                } else if name.isNamed("MessageGroupId", in: bytes) {
+                    self.groupID = value.string
                 }
             }
         }
@@ -76,8 +82,8 @@ public struct ReceivedMessage: Sendable {
         var attributes: JSONValue?
     }
 
-    /// The text of a message attribute, for instance `traceparent`.
-    public func attribute(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> StringToken? {
+    /// The text of a message attribute.
+    func attribute(_ name: StaticString, in bytes: UnsafeRawBufferPointer) -> StringToken? {
         guard let attributes = self.attributes?.members(in: bytes) else { return nil }
         for (attributeName, attribute) in attributes where attributeName.isNamed(name, in: bytes) {
             guard let members = attribute.members(in: bytes) else { return nil }

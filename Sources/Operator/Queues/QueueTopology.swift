@@ -1,3 +1,4 @@
+import AWS
 import ActorResource
 import QueueClient
 
@@ -5,8 +6,10 @@ import QueueClient
 enum QueueTopology {
     /// RabbitMQ has a dead-letter queue for each actor.
     static let deadLetterSuffix = "-dlq"
-    /// SQS has one for all.
-    static let sharedDeadLetterQueue = "asya-dlq"
+    /// SQS has one for all, and one for all FIFO queues, since it takes the messages of such a queue into no other.
+    static func sharedDeadLetterQueue(of queueName: String) -> String {
+        QueueAddress.isFIFO(queueName: queueName) ? "asya-dlq.fifo" : "asya-dlq"
+    }
 
     /// Name, dead letters, visibility and tags of an actor's queue.
     static func definition(
@@ -25,7 +28,7 @@ enum QueueTopology {
             return QueueDefinition(name: name, deadLetter: queues.hasDeadLetterQueue ? deadLetter : nil)
         case .sqs(let settings):
             let deadLetter = DeadLetterDefinition(
-                queueName: self.sharedDeadLetterQueue,
+                queueName: self.sharedDeadLetterQueue(of: name),
                 maximumReceiveCount: queues.maxRetryCount,
                 retentionDays: queues.retentionDays
             )

@@ -1,5 +1,7 @@
 internal import AWS
+internal import Envelope
 public import Logging
+internal import Traces
 
 /// Sends messages to SQS for gateway and command line (`gateway.md` 9.3). A message is accepted when the service has
 /// answered with its id.
@@ -17,14 +19,13 @@ public final class SQSQueueClient: QueueClient {
     public func send(_ body: [UInt8], messageID: String, to queueName: String) async throws {
         let deadline = ContinuousClock.now + self.operationTimeout
         do {
-            let reply = try await self.connection.withQueue(queueName, deadline: deadline) { queue in
-                try body.withUnsafeBytes { bytes in
-                    guard queue.isFIFO else { return try QueueRequest.send(bytes, to: queue) }
-                    let fifo = Array(messageID.utf8).withUnsafeBytes { FIFOPlacement(messageID: $0, body: bytes) }
-                    return try QueueRequest.send(bytes, fifo: fifo, to: queue)
-                }
+            let trace = body.withUnsafeBytes { Self.trace(of: $0) }
+            do {
+                try await self.send(body, trace: trace, messageID: messageID, to: queueName, deadline: deadline)
+            } catch RequestFailure.service(let error) where error.kind == .messageTooLong && trace != nil {
+                // The attributes may be what is too much.
+                try await self.send(body, trace: nil, messageID: messageID, to: queueName, deadline: deadline)
             }
-            _ = try QueueReply.messageID(reply)
         } catch {
             throw SQSFailure.translated(
                 error,
@@ -33,6 +34,31 @@ public final class SQSQueueClient: QueueClient {
                 timeout: self.operationTimeout
             )
         }
+    }
+
+    private func send(
+        _ body: [UInt8],
+        trace: TraceHeaders?,
+        messageID: String,
+        to queueName: String,
+        deadline: ContinuousClock.Instant
+    ) async throws {
+        let reply = try await self.connection.withQueue(queueName, deadline: deadline) { queue in
+            try body.withUnsafeBytes { bytes in
+                guard queue.isFIFO else { return try QueueRequest.send(bytes, trace: trace, to: queue) }
+                let fifo = Array(messageID.utf8).withUnsafeBytes { FIFOPlacement(group: $0, body: bytes) }
+                return try QueueRequest.send(bytes, trace: trace, fifo: fifo, to: queue)
+            }
+        }
+        _ = try QueueReply.messageID(reply)
+    }
+
+    /// The trace that the envelope's headers name.
+    private static func trace(of body: UnsafeRawBufferPointer) -> TraceHeaders? {
+        guard let view = try? EnvelopeView.scan(body),  // What is no envelope has no headers.
+            view.hasHeaders, let headers = view.headersRange
+        else { return nil }
+        return TraceHeaders(headersJSON: UnsafeRawBufferPointer(rebasing: body[headers]))
     }
 
     /// See `QueueClient`: a signed request of no effect is answered.

@@ -60,8 +60,8 @@ package final class PieceList {
         }
     }
 
-    /// The whole message in one piece, for whoever needs it on another thread.
-    func copied() -> [UInt8] {
+    /// The whole message in one piece, for whoever needs it on another thread or later.
+    package func copied() -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: self.byteCount) { buffer, count in
             var target = UnsafeMutableRawBufferPointer(buffer)
             for piece in self.pieces {

@@ -1,4 +1,5 @@
 import Envelope
+import Traces
 
 /// Everything the sidecar knows of one held delivery. The objects are reused, so holding a message allocates nothing.
 final class InFlightMessage {
@@ -9,6 +10,11 @@ final class InFlightMessage {
         case input
         case error(ErrorEnvelope.Problem, omitsPayload: Bool)
         case deadLetter
+    }
+
+    /// Why an envelope cannot be put into a queue, however often it is tried.
+    enum Obstacle {
+        case tooLarge, notCarried
     }
 
     /// A refused publication that waits for its next attempt.
@@ -26,6 +32,8 @@ final class InFlightMessage {
     var body: ByteSlice
     var receipt = Receipt(generation: 0, tag: 0)
     var previousDeliveries: Int?
+    /// The trace that the queue system carried beside the body.
+    var carriedTrace: TraceHeaders?
     /// Nil until the message is taken up, and for a body that is no envelope.
     var view: EnvelopeView?
     var reply: ByteSlice?
@@ -52,8 +60,8 @@ final class InFlightMessage {
     var retries: [Retry] = []
     /// When a held-back message is released.
     var due = MonotonicTime.distantFuture
-    /// Set once a publication failed because of its size.
-    var isTooLarge = false
+    /// Set once a publication was refused in a way that no attempt can change.
+    var obstacle: Obstacle?
     /// What `processed` counts when the message is acknowledged.
     var processedAs: SidecarMetrics.ProcessedStatus?
     /// The timeout's error envelope: the process ends when it is settled.
@@ -76,12 +84,14 @@ final class InFlightMessage {
         self.body = message.body
         self.receipt = message.receipt
         self.previousDeliveries = message.previousDeliveries
+        self.carriedTrace = message.trace
     }
 
     /// Lets go of everything that keeps memory alive.
     func end(empty: ByteSlice) {
         self.body = empty
         self.reply = nil
+        self.carriedTrace = nil
         self.view = nil
         self.plan = .none
         self.target = nil
@@ -92,7 +102,7 @@ final class InFlightMessage {
         self.isForgotten = false
         self.isActive = false
         self.isReadyToPublish = false
-        self.isTooLarge = false
+        self.obstacle = nil
         self.isLastBeforeCrash = false
         self.processedAs = nil
         self.attempts.removeAll(keepingCapacity: true)

@@ -1,5 +1,6 @@
 import Envelope
 import Support
+import Traces
 
 /// From the runtime's reply to the broker's confirm.
 extension Pipeline {
@@ -123,7 +124,8 @@ extension Pipeline {
             fanOutIndex: index,
             to: &sink
         )
-        self.send(message, index: index, to: self.target(of: element, replyBytes: replyBytes))
+        let trace = self.transport.carriesTraces ? message.trace(of: element, in: replyBytes) : nil
+        self.send(message, index: index, trace: trace, to: self.target(of: element, replyBytes: replyBytes))
     }
 
     /// Publishes the one envelope of a plan that is not a list of elements.
@@ -144,10 +146,11 @@ extension Pipeline {
                 omitsPayload: omitsPayload
             ).write(in: message.body.bytes, to: &sink)
         }
-        self.send(message, index: 0, to: self.singleTarget(of: message))
+        let trace = self.transport.carriesTraces ? message.trace : nil
+        self.send(message, index: 0, trace: trace, to: self.singleTarget(of: message))
     }
 
-    private func send(_ message: InFlightMessage, index: Int, to target: PublishTarget) {
+    private func send(_ message: InFlightMessage, index: Int, trace: TraceHeaders?, to target: PublishTarget) {
         // The transport has taken the bytes over; the list must not keep message and reply alive until the next one.
         defer { self.outbound.removeAll() }
         self.metrics.sentByteCount.observe(Double(self.outbound.byteCount))
@@ -161,6 +164,7 @@ extension Pipeline {
                 self.outbound,
                 to: target.destination,
                 messageID: UnsafeRawBufferPointer(rebasing: bytes[range]),
+                trace: trace,
                 token: token,
                 hop: hop
             )
@@ -174,6 +178,7 @@ extension Pipeline {
                 self.outbound,
                 to: target.destination,
                 messageID: UnsafeRawBufferPointer($0),
+                trace: trace,
                 token: token,
                 hop: hop
             )
@@ -231,7 +236,7 @@ extension Pipeline {
     private func refused(_ message: InFlightMessage, index: Int, _ failure: PublicationFailure) {
         if failure == .deliveryLost { message.isForgotten = true }
         let isWorthRetrying = self.mode == .running && message.state.mayRetryPublication
-        switch isWorthRetrying || failure == .tooLarge
+        switch isWorthRetrying || failure == .tooLarge || failure == .notCarried
             ? message.attempts[index, default: PublicationRetry()].refused(failure, now: self.clock.now)
             : self.lastResort(message, failure)
         {
@@ -247,7 +252,7 @@ extension Pipeline {
                 )
             )
         case .replaceByError:
-            message.isTooLarge = true
+            message.obstacle = failure == .notCarried ? .notCarried : .tooLarge
             self.perform(message.state.publicationGivenUp(), for: message)
         case .giveUp:
             self.log.warning(
@@ -298,7 +303,7 @@ extension Pipeline {
             self.giveBack(message, cause: .deliveryLost)
             return
         }
-        if message.isTooLarge, self.replaceByError(message) { return }
+        if let obstacle = message.obstacle, self.replaceByError(message, obstacle) { return }
         switch message.plan {
         case .error:
             self.metrics.failed(RoutingDecision.FailureReason.errorQueueSendFailed.rawValue).increment()
@@ -311,10 +316,10 @@ extension Pipeline {
         }
     }
 
-    /// The broker takes no message of this size: an error envelope instead, without the payload if that does not fit
-    /// either. Returns false when there is nothing smaller left.
-    private func replaceByError(_ message: InFlightMessage) -> Bool {
-        message.isTooLarge = false
+    /// The broker will never take this envelope: an error envelope instead, without the payload if that is not taken
+    /// either. Returns false when there is nothing less left.
+    private func replaceByError(_ message: InFlightMessage, _ obstacle: InFlightMessage.Obstacle) -> Bool {
+        message.obstacle = nil
         let omitsPayload: Bool
         switch message.plan {
         case .elements, .input: omitsPayload = false
@@ -322,10 +327,18 @@ extension Pipeline {
         case .error, .deadLetter, .none: return false
         }
         self.metrics.failed(RoutingDecision.FailureReason.routingError.rawValue).increment()
-        self.log.warning("Message is too large for the broker", message, [:])
+        let problem: ErrorEnvelope.Problem
+        switch obstacle {
+        case .tooLarge:
+            self.log.warning("Message is too large for the broker", message, [:])
+            problem = .text("failed to publish: message too large")
+        case .notCarried:
+            self.log.warning("Message has characters that the broker does not carry", message, [:])
+            problem = .text("failed to publish: message has characters that the queue does not carry")
+        }
         message.processedAs = nil
         message.attempts.removeAll(keepingCapacity: true)
-        message.plan = .error(.text("failed to publish: message too large"), omitsPayload: omitsPayload)
+        message.plan = .error(problem, omitsPayload: omitsPayload)
         self.publish(message)
         return true
     }

@@ -29,7 +29,7 @@ struct PublicationRetry: Equatable {
 
     mutating func refused(_ failure: PublicationFailure, now: MonotonicTime) -> Decision {
         switch failure {
-        case .tooLarge:
+        case .tooLarge, .notCarried:
             return .replaceByError
         case .deliveryLost:
             return .giveUp

@@ -6,8 +6,9 @@ import Traces
 /// runtime's call, the gateway's part and publishing until confirmed.
 ///
 /// The bytes of an envelope are not changed for it: all hops of a trace are children of the span in the envelope's
-/// `traceparent` header, which travels on unchanged. Envelopes without a sampled context cost one look at their headers,
-/// and nothing at all when no collector is configured. Lives on the loop thread and does no I/O.
+/// `traceparent` header, which travels on unchanged (see `InFlightMessage.trace`). Envelopes without a sampled context
+/// cost one look at their headers, and nothing at all when no collector is configured. Lives on the loop thread and does
+/// no I/O.
 struct HopTracer {
     /// How a hop ended.
     enum Ending {
@@ -37,7 +38,7 @@ struct HopTracer {
 
     /// A message is about to be let go.
     mutating func ended(_ message: InFlightMessage, _ ending: Ending, clock: any PipelineClock) {
-        guard message.isActive, let context = Self.context(of: message), context.isSampled else { return }
+        guard message.isActive, let context = message.trace?.context, context.isSampled else { return }
         let now = clock.now
         let wall = WallClock(offset: clock.wallClock - Int64(clamping: now.nanoseconds))
         let hop = SpanID.random(using: &self.random)
@@ -68,16 +69,6 @@ struct HopTracer {
             )
         }
         self.export(spans)
-    }
-
-    /// The context in the envelope's headers. They are small control data, so a general parser is good enough.
-    private static func context(of message: InFlightMessage) -> TraceContext? {
-        guard let view = message.view, view.hasHeaders, let range = view.headersRange else { return nil }
-        let text = String(decoding: UnsafeRawBufferPointer(rebasing: message.body.bytes[range]), as: UTF8.self)
-        guard let headers = try? JSONValue(parsing: text),  // What is too large to read here is not traced.
-            let traceparent = headers.members?["traceparent"]?.string
-        else { return nil }
-        return TraceContext(traceparent: traceparent)
     }
 
     private func attributes(of message: InFlightMessage) -> [Span.Attribute] {

@@ -1,3 +1,5 @@
+package import Traces
+
 /// The seam between the pipeline and a queue system; a new broker is one folder that implements it.
 ///
 /// Everything happens on the loop thread. Calls never block; outcomes arrive through `TransportEvents`. Publications
@@ -32,15 +34,21 @@ package protocol Transport: AnyObject {
     ///
     /// - Parameters:
     ///   - messageID: the envelope's id, decoded; may be empty.
+    ///   - trace: the trace that the envelope belongs to; nil when it has none or when `carriesTraces` is false.
     ///   - hop: the delivery this envelope is derived from. When `groupsHops` is set, all publications of a hop are
     ///     handed over between two `flush()` calls, the first time and at every retry.
     func publish(
         _ body: PieceList,
         to destination: Destination,
         messageID: UnsafeRawBufferPointer,
+        trace: TraceHeaders?,
         token: UInt64,
         hop: Hop
     )
+
+    /// Whether messages carry their trace beside the body too, for whoever does not read envelopes. If not, nobody looks
+    /// for it in the headers.
+    var carriesTraces: Bool { get }
 
     /// Whether the transport stores the publications of a hop and acknowledges its delivery in one transaction. Then
     /// all of them are answered together and alike, and the `acknowledge` that follows their acceptance changes
@@ -123,12 +131,21 @@ package struct ReceivedMessage {
     /// How often the message has been delivered before, when the transport knows.
     package var previousDeliveries: Int?
     package var isRedelivered: Bool
+    /// The trace that the queue system carried beside the body.
+    package var trace: TraceHeaders?
 
-    package init(body: ByteSlice, receipt: Receipt, previousDeliveries: Int?, isRedelivered: Bool) {
+    package init(
+        body: ByteSlice,
+        receipt: Receipt,
+        previousDeliveries: Int?,
+        isRedelivered: Bool,
+        trace: TraceHeaders? = nil
+    ) {
         self.body = body
         self.receipt = receipt
         self.previousDeliveries = previousDeliveries
         self.isRedelivered = isRedelivered
+        self.trace = trace
     }
 }
 
@@ -144,6 +161,8 @@ package enum PublicationFailure: Equatable {
     case destinationMissing
     /// The broker will never take a message of this size.
     case tooLarge
+    /// The message has characters that the queue system does not carry.
+    case notCarried
     /// The broker refused it this time (nack, throttling, its own fault).
     case refusedByBroker
     /// The connection was lost before the answer: the message may have been accepted.

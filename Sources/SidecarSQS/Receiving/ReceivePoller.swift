@@ -29,15 +29,16 @@ struct ReceivePoller {
     /// - Parameters:
     ///   - window: how many unsettled messages may be held.
     ///   - heldCount: how many are held.
-    mutating func nextCall(window: Int, heldCount: Int, now: MonotonicTime) -> Int? {
+    ///   - isOneByOne: whether no call may bring two messages.
+    mutating func nextCall(window: Int, heldCount: Int, isOneByOne: Bool = false, now: MonotonicTime) -> Int? {
         if let until = self.pausedUntil {
             guard until <= now else { return nil }
             self.pausedUntil = nil
         }
         guard self.pollCount < self.allowedPolls else { return nil }
         let room = window - heldCount - self.requestedCount
-        guard room >= Self.leastRoom(window: window) else { return nil }
-        let count = min(room, Self.batchCount)
+        guard room >= (isOneByOne ? 1 : Self.leastRoom(window: window)) else { return nil }
+        let count = isOneByOne ? 1 : min(room, Self.batchCount)
         self.pollCount += 1
         self.requestedCount += count
         return count

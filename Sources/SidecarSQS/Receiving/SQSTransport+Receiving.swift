@@ -98,7 +98,12 @@ extension SQSTransport {
     func makeReceiveCalls(now: MonotonicTime) {
         guard let window = self.window, !self.isPaused, self.hasOwnQueue(now: now), let address = self.own.address
         else { return }
-        while let count = self.poller.nextCall(window: window, heldCount: self.handles.count, now: now) {
+        while let count = self.poller.nextCall(
+            window: window,
+            heldCount: self.held.count,
+            isOneByOne: now < self.oneByOneUntil,
+            now: now
+        ) {
             self.receive(count, from: address)
         }
     }
@@ -168,6 +173,8 @@ extension SQSTransport {
             guard message.matchesMD5(decodedBody: body.bytes, in: reply) else {
                 // Left alone it comes again when its visibility ends.
                 self.warn("Received message is damaged", queue: self.settings.queueName, "its MD5 differs")
+                let group = self.group(of: message, in: reply)
+                if !group.isEmpty { self.groups.wentBack(nil, in: group) }
                 continue
             }
             offset += count
@@ -183,7 +190,11 @@ extension SQSTransport {
     ) {
         let receipt = Receipt(generation: Self.generation, tag: self.nextTag)
         self.nextTag += 1
-        self.handles[receipt.tag] = Array(reply[message.receiptHandle.range])
+        self.held[receipt.tag] = HeldMessage(
+            handle: Array(reply[message.receiptHandle.range]),
+            group: self.group(of: message, in: reply),
+            identity: message.messageID.map { byteHash(UnsafeRawBufferPointer(rebasing: reply[$0.contents])) } ?? 0
+        )
         self.leases.took(receipt, requestedAt: now)
         self.leasesChanged(now: now)
         self.undelivered.append(
@@ -191,9 +202,24 @@ extension SQSTransport {
                 body: body,
                 receipt: receipt,
                 previousDeliveries: message.receiveCount - 1,
-                isRedelivered: message.receiveCount > 1
+                isRedelivered: message.receiveCount > 1,
+                trace: message.traceHeaders(in: reply)
             )
         )
+    }
+
+    /// The message's group; empty when its queue is none of FIFO.
+    private func group(of message: AWS.ReceivedMessage, in reply: UnsafeRawBufferPointer) -> [UInt8] {
+        guard self.isFIFO else { return [] }
+        var group: [UInt8] = []
+        message.groupID?.appendDecoded(in: reply, to: &group)
+        return group
+    }
+
+    /// Reports what waited for another message of its group, or gives it back.
+    func deliverSoon() {
+        guard !self.undelivered.isEmpty || self.groups.hasReturned else { return }
+        self.loop.atTurnEnd { [weak self] in self?.deliver() }
     }
 
     /// Reports what was received, as long as the pipeline takes it.
@@ -201,16 +227,39 @@ extension SQSTransport {
         guard !self.isDelivering else { return }
         self.isDelivering = true
         defer { self.isDelivering = false }
+        self.giveBackReturnedGroups()
         var index = 0
+        var kept: [Delivery] = []
         while index < self.undelivered.count, !self.isPaused, self.window != nil {
-            self.events?.received(self.undelivered[index])
+            let delivery = self.undelivered[index]
             index += 1
+            if self.isItsTurn(delivery) { self.events?.received(delivery) } else { kept.append(delivery) }
         }
-        self.undelivered.removeFirst(min(index, self.undelivered.count))
+        self.undelivered.replaceSubrange(..<min(index, self.undelivered.count), with: kept)
         // Nobody takes anything any more: what a last long poll has brought goes back.
         guard self.window == nil else { return }
         let left = self.undelivered
         self.undelivered = []
         for delivery in left { self.release(delivery.receipt, after: .zero) }
+    }
+
+    private func isItsTurn(_ delivery: Delivery) -> Bool {
+        guard self.isFIFO, let group = self.held[delivery.receipt.tag]?.group, !group.isEmpty else { return true }
+        return self.groups.begins(delivery.receipt.tag, in: group)
+    }
+
+    private func giveBackReturnedGroups() {
+        guard self.groups.hasReturned else { return }
+        let waiting = self.undelivered
+        self.undelivered = []
+        for delivery in waiting {
+            let group = self.held[delivery.receipt.tag]?.group ?? []
+            if !group.isEmpty, self.groups.hasReturned(group) {
+                self.release(delivery.receipt, after: .zero)
+            } else {
+                self.undelivered.append(delivery)
+            }
+        }
+        self.groups.gaveBack()
     }
 }

@@ -1,13 +1,19 @@
 import AWS
 import Sidecar
 import Support
+import Traces
 
 /// A message on its way to a queue.
 struct OutgoingMessage {
     var body: [UInt8]
     var token: UInt64
-    /// The envelope's id, where the queue needs one (FIFO).
-    var messageID: [UInt8]
+    /// What goes beside the body.
+    var trace: TraceHeaders?
+    /// Where the queue needs one (FIFO).
+    var placement: FIFOPlacement?
+
+    /// What counts towards the limits of the service.
+    var byteCount: Int { self.body.count + (self.trace?.attributeByteCount ?? 0) }
 }
 
 /// What the transport knows of one destination.
@@ -26,13 +32,13 @@ final class SQSDestination {
 
     init(queueName: String, batchByteLimit: Int) {
         self.queueName = queueName
-        self.isFIFO = queueName.hasSuffix(".fifo")
+        self.isFIFO = QueueAddress.isFIFO(queueName: queueName)
         self.entries = EntryQueue(
             limits: .init(
                 byteCount: batchByteLimit,
                 linger: Self.linger,
                 // One call at a time keeps the order that such a queue is chosen for.
-                callCount: queueName.hasSuffix(".fifo") ? 1 : Self.callCount
+                callCount: self.isFIFO ? 1 : Self.callCount
             )
         )
     }
@@ -44,6 +50,7 @@ extension SQSTransport {
         _ body: PieceList,
         to destination: Destination,
         messageID: UnsafeRawBufferPointer,
+        trace: TraceHeaders?,
         token: UInt64,
         hop: Hop
     ) {
@@ -52,22 +59,27 @@ extension SQSTransport {
             return
         }
         let queue = self.prepared(destination)
-        let message = OutgoingMessage(
-            body: [UInt8](unsafeUninitializedCapacity: body.byteCount) { bytes, count in
-                let target = UnsafeMutableRawBufferPointer(bytes)
-                for piece in body.pieces {
-                    UnsafeMutableRawBufferPointer(rebasing: target[count...]).copyMemory(from: piece.bytes)
-                    count += piece.count
-                }
-            },
-            token: token,
-            messageID: queue.isFIFO ? Array(messageID) : []
-        )
-        self.waitingByteCount += message.body.count
-        queue.entries.add(message, byteCount: message.body.count, now: self.loop.now)
+        var message = OutgoingMessage(body: body.copied(), token: token)
+        if let trace, body.byteCount + trace.attributeByteCount <= self.limits.messageByteLimit {
+            message.trace = trace
+        }
+        if queue.isFIFO { message.placement = self.placement(of: message.body, messageID: messageID, hop: hop) }
+        self.waitingByteCount += message.byteCount
+        queue.entries.add(message, byteCount: message.byteCount, now: self.loop.now)
         if !queue.isBusy {
             queue.isBusy = true
             self.busyDestinations.append(queue)
+        }
+    }
+
+    /// In the group of the delivery that the message is derived from, as long as we hold that.
+    private func placement(of body: [UInt8], messageID: UnsafeRawBufferPointer, hop: Hop) -> FIFOPlacement {
+        let source = self.held[hop.receipt.tag]
+        return body.withUnsafeBytes { body in
+            guard let group = source?.group, !group.isEmpty else {
+                return FIFOPlacement(group: messageID, source: source?.identity, body: body)
+            }
+            return group.withUnsafeBytes { FIFOPlacement(group: $0, source: source?.identity, body: body) }
         }
     }
 
@@ -129,18 +141,18 @@ extension SQSTransport {
     private func send(_ messages: [OutgoingMessage], to destination: SQSDestination, at address: QueueAddress) {
         let body = self.buffer()
         var writer = MessageRequestWriter(buffer: body)
-        let isAlone = messages.count == 1 && messages[0].body.count > self.limits.batchByteLimit
+        let isAlone = messages.count == 1 && messages[0].byteCount > self.limits.batchByteLimit
         if isAlone { writer.beginSingle(queue: address) } else { writer.beginBatch(queue: address) }
         var sent: [OutgoingMessage] = []
         sent.reserveCapacity(messages.count)
         for message in messages {
             do throws(MessageCharacterError) {
-                try Self.write(message, id: sent.count, isAlone: isAlone, isFIFO: destination.isFIFO, to: &writer)
+                try Self.write(message, id: sent.count, isAlone: isAlone, to: &writer)
                 sent.append(message)
             } catch {
                 self.warn("Message cannot be sent", queue: destination.queueName, error)
-                self.waitingByteCount -= message.body.count
-                self.refuseLater(message.token, .tooLarge)
+                self.waitingByteCount -= message.byteCount
+                self.refuseLater(message.token, .notCarried)
             }
         }
         guard !sent.isEmpty else {
@@ -160,7 +172,6 @@ extension SQSTransport {
         _ message: OutgoingMessage,
         id: Int,
         isAlone: Bool,
-        isFIFO: Bool,
         to writer: inout MessageRequestWriter
     ) throws(MessageCharacterError) {
         if !isAlone { writer.beginMessage(id: id) }
@@ -173,13 +184,10 @@ extension SQSTransport {
             }
         }
         if let failure { throw failure }
-        let placement = isFIFO ? Self.placement(of: message) : nil
-        if isAlone { try writer.endSingle(fifo: placement) } else { try writer.endMessage(fifo: placement) }
-    }
-
-    private static func placement(of message: OutgoingMessage) -> FIFOPlacement {
-        message.messageID.withUnsafeBytes { id in
-            message.body.withUnsafeBytes { FIFOPlacement(messageID: id, body: $0) }
+        if isAlone {
+            try writer.endSingle(trace: message.trace, fifo: message.placement)
+        } else {
+            try writer.endMessage(trace: message.trace, fifo: message.placement)
         }
     }
 
@@ -197,7 +205,7 @@ extension SQSTransport {
         }
         if case .failure(.service(let error)) = result, error.kind == .batchTooLong {
             // Where the service does not name its limit, half of what was too much comes closer to it each time.
-            let byteCount = messages.reduce(0) { $0 + $1.body.count }
+            let byteCount = messages.reduce(0) { $0 + $1.byteCount }
             destination.entries.lowerByteLimit(to: error.byteLimit ?? byteCount / 2)
         }
         self.forEachOutcome(in: result, count: messages.count) { id, failure in
@@ -206,14 +214,14 @@ extension SQSTransport {
     }
 
     private func settle(_ message: OutgoingMessage, _ failure: RequestFailure?, of destination: SQSDestination) {
-        self.waitingByteCount -= message.body.count
+        self.waitingByteCount -= message.byteCount
         guard let failure else {
             self.events?.publicationSettled(token: message.token, outcome: .accepted)
             return
         }
         if case .service(let error) = failure { self.learn(from: error, destination) }
         self.warn("Message was not accepted", queue: destination.queueName, failure)
-        let outcome = PublicationFailure(failure, byteCount: message.body.count, limits: self.limits)
+        let outcome = PublicationFailure(failure, message, limits: self.limits)
         self.events?.publicationSettled(token: message.token, outcome: .refused(outcome))
     }
 
@@ -225,7 +233,7 @@ extension SQSTransport {
 
 extension PublicationFailure {
     /// What a failed call means for one message of it (`sidecar.md` 5.3).
-    init(_ failure: RequestFailure, byteCount: Int, limits: SQSLimits) {
+    init(_ failure: RequestFailure, _ message: OutgoingMessage, limits: SQSLimits) {
         guard case .service(let error) = failure else {
             // No answer, or one that cannot be read: the message may have been accepted.
             self = .connectionLost
@@ -234,11 +242,15 @@ extension PublicationFailure {
         switch error.kind {
         case .queueDoesNotExist, .queueDeletedRecently:
             self = .destinationMissing
-        case .messageTooLong, .invalidMessageContents:
-            self = .tooLarge
+        case .messageTooLong:
+            // The limit has just been learnt: the next attempt leaves the trace out if the body fits without it.
+            let fits = message.body.count <= limits.messageByteLimit && message.byteCount > limits.messageByteLimit
+            self = fits ? .refusedByBroker : .tooLarge
+        case .invalidMessageContents:
+            self = .notCarried
         case .batchTooLong:
             // Alone it fits, unless it is larger than a whole batch may be.
-            self = byteCount > limits.batchByteLimit ? .tooLarge : .refusedByBroker
+            self = message.byteCount > limits.batchByteLimit ? .tooLarge : .refusedByBroker
         case .throttled, .serverFault, .expiredToken, .invalidCredentials, .signatureMismatch, .clockSkew,
             .accessDenied, .encryptionKeyUnusable, .overLimit, .queueNameExists, .receiptHandleInvalid,
             .messageNotInFlight, .purgeInProgress, .rejected:

@@ -30,22 +30,33 @@ extension SQSTransport {
     // MARK: Transport
 
     func acknowledge(_ receipt: Receipt) {
-        guard let handle = self.settled(receipt) else { return }
-        self.deletes.add(Deletion(handle: handle), now: self.loop.now)
+        guard let message = self.settled(receipt) else { return }
+        self.deletes.add(Deletion(handle: message.handle), now: self.loop.now)
+        guard !message.group.isEmpty else { return }
+        self.groups.done(receipt.tag, in: message.group)
+        self.deliverSoon()
     }
 
     func release(_ receipt: Receipt, after delay: Duration) {
-        guard let handle = self.settled(receipt) else { return }
+        guard let message = self.settled(receipt) else { return }
+        self.wentBack(receipt, message)
         let seconds = Int((delay.wholeNanoseconds + 999_999_999) / 1_000_000_000)
         self.visibilityChanges.add(
-            VisibilityChange(handle: handle, seconds: seconds, purpose: .release),
+            VisibilityChange(handle: message.handle, seconds: seconds, purpose: .release),
             now: self.loop.now
         )
     }
 
-    private func settled(_ receipt: Receipt) -> [UInt8]? {
+    private func settled(_ receipt: Receipt) -> HeldMessage? {
         self.leases.settled(receipt)
-        return self.handles.removeValue(forKey: receipt.tag)
+        return self.held.removeValue(forKey: receipt.tag)
+    }
+
+    private func wentBack(_ receipt: Receipt, _ message: HeldMessage) {
+        guard !message.group.isEmpty else { return }
+        self.groups.wentBack(receipt.tag, in: message.group)
+        self.oneByOneUntil = self.loop.now + Self.oneByOneTime
+        self.deliverSoon()
     }
 
     // MARK: Deletes
@@ -198,7 +209,8 @@ extension SQSTransport {
     }
 
     private func lost(_ receipt: Receipt, reason: String) {
-        guard self.settled(receipt) != nil else { return }
+        guard let message = self.settled(receipt) else { return }
+        self.wentBack(receipt, message)
         self.warn(
             "A message was lost to its queue before it was done, it will come again",
             queue: self.settings.queueName,
@@ -224,7 +236,7 @@ extension SQSTransport {
             let renewals = self.leases.renewals(now: now)
             if renewals.isEmpty { break }
             for renewal in renewals {
-                guard let handle = self.handles[renewal.receipt.tag] else { continue }
+                guard let handle = self.held[renewal.receipt.tag]?.handle else { continue }
                 let seconds = max(1, Int(renewal.visibility.wholeNanoseconds / 1_000_000_000))
                 self.visibilityChanges.add(
                     VisibilityChange(handle: handle, seconds: seconds, purpose: .renewal(renewal.receipt)),

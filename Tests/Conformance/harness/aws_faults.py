@@ -1,43 +1,32 @@
-"""An HTTP proxy in front of an SQS emulator that refuses requests as AWS does, and an endpoint of credentials."""
+"""An HTTP proxy in front of an SQS emulator that refuses requests as AWS does."""
 
 import http.client
 import json
 import re
-import ssl
-import threading
+import time
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import datetime, timezone
+
+from .http_server import Handler, Server
 
 
-class _Server:
-    """A threaded HTTP server on a free port of loopback, in the background."""
-
-    def __init__(self, handler, certificates=None):
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        if certificates is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificates.server_cert, certificates.server_key)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._server.daemon_threads = True
-        self._server.owner = self
-        self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class FaultProxy(_Server):
+class FaultProxy(Server):
     """Forwards to `url`, except what `refuse(action, access_key, number)` answers with (status, code).
 
-    Also serves as a forward proxy for http, and speaks TLS when it is given certificates.
+    `keys` has (access key, session token) of each request. With a clock that is `clock_offset` seconds ahead, requests
+    whose time is too far from it are refused. Also serves as a forward proxy for http, and speaks TLS when it is given
+    certificates.
     """
 
-    def __init__(self, url, refuse=lambda action, access_key, number: None, certificates=None):
+    # What AWS allows.
+    LONGEST_SKEW = 300
+
+    def __init__(self, url, refuse=lambda action, access_key, number: None, certificates=None, clock_offset=0):
+        self.clock_offset = clock_offset
         self.target = urllib.parse.urlsplit(url).netloc
         self.refuse = refuse
         self.actions = []
+        self.keys = []
         self.refused = []
         self._scheme = "http" if certificates is None else "https"
         super().__init__(_ProxyHandler, certificates)
@@ -46,29 +35,30 @@ class FaultProxy(_Server):
     def url(self):
         return "%s://127.0.0.1:%d" % (self._scheme, self.port)
 
+    @property
+    def clock(self):
+        return time.time() + self.clock_offset
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_arguments):
-        """Silent."""
-
-    def answer(self, status, body):
-        self.send_response(status)
-        self.send_header("Content-Type", "application/x-amz-json-1.0")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+    def is_skewed(self, signed_at):
+        when = datetime.strptime(signed_at, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+        return abs(when.timestamp() - self.clock) > self.LONGEST_SKEW
 
 
-class _ProxyHandler(_Handler):
+class _ProxyHandler(Handler):
+    def date_time_string(self, timestamp=None):
+        return super().date_time_string(self.server.owner.clock if timestamp is None else timestamp)
+
     def do_POST(self):
         proxy = self.server.owner
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         action = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         match = re.search(r"Credential=([^/]+)/", self.headers.get("Authorization", ""))
+        key = match.group(1) if match else None
         proxy.actions.append(action)
-        refusal = proxy.refuse(action, match.group(1) if match else None, proxy.actions.count(action))
+        proxy.keys.append((key, self.headers.get("X-Amz-Security-Token")))
+        refusal = proxy.refuse(action, key, proxy.actions.count(action))
+        if proxy.clock_offset and proxy.is_skewed(self.headers["X-Amz-Date"]):
+            refusal = (403, "RequestTimeTooSkewed")
         if refusal is not None:
             proxy.refused.append(action)
             status, code = refusal
@@ -83,29 +73,3 @@ class _ProxyHandler(_Handler):
             self.answer(response.status, response.read())
         finally:
             connection.close()
-
-
-class CredentialEndpoint(_Server):
-    """Gives out temporary credentials with the keys `ASIA1`, `ASIA2`, … valid for an hour."""
-
-    def __init__(self):
-        self.count = 0
-        super().__init__(_CredentialHandler)
-
-    @property
-    def url(self):
-        # The name is one that AWS's clients accept without TLS.
-        return "http://localhost:%d/credentials" % self.port
-
-
-class _CredentialHandler(_Handler):
-    def do_GET(self):
-        endpoint = self.server.owner
-        endpoint.count += 1
-        document = {
-            "AccessKeyId": "ASIA%d" % endpoint.count,
-            "SecretAccessKey": "secret",
-            "Token": "token",
-            "Expiration": "2099-01-01T00:00:00Z",
-        }
-        self.answer(200, json.dumps(document).encode())

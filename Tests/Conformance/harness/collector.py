@@ -1,30 +1,26 @@
 """A stand-in of an OpenTelemetry collector: takes OTLP/HTTP in JSON, checks its form and keeps the spans."""
 
-import http.server
 import json
 import re
-import threading
 
+from .http_server import Handler, Server
 from .waiting import eventually
 
 HEX = {"traceId": re.compile(r"^[0-9a-f]{32}$"), "spanId": re.compile(r"^[0-9a-f]{16}$")}
 
 
-class Collector:
+class Collector(Server):
     """`status` is what it answers; spans are kept only when that is 200."""
 
     def __init__(self):
         self.spans = []
         self.requests = []
         self.status = 200
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self.url = "http://127.0.0.1:%d" % self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        super().__init__(_Handler)
 
-    def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
+    @property
+    def url(self):
+        return "http://127.0.0.1:%d" % self.port
 
     def wait(self, count, timeout=10.0):
         """Waits for `count` spans and returns all."""
@@ -55,20 +51,7 @@ def attributes(holder):
     return {one["key"]: next(iter(one["value"].values())) for one in holder["attributes"]}
 
 
-def _handler(collector):
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            status = collector.take(self.path, dict(self.headers), body)
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *_arguments):
-            pass
-
-    return Handler
+class _Handler(Handler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(self.server.owner.take(self.path, dict(self.headers), body), b"{}", "application/json")

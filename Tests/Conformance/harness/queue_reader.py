@@ -6,23 +6,27 @@ from .waiting import Timeout, eventually
 
 
 class QueueReader:
-    """Needs `get_now(queue)`, which takes one message or returns None, and `depth(queue)`."""
+    """Needs `get_now(queue)`, which takes one message or returns None, or `get_some`, and `depth(queue)`."""
+
+    def get_some(self, queue, count):
+        """A list of up to `count` messages that are ready now; here one."""
+        message = self.get_now(queue)
+        return [] if message is None else [message]
 
     def get(self, queue, timeout=10.0):
         """Waits for one message and takes it."""
-        return eventually(lambda: self.get_now(queue), timeout, "a message in %s" % queue)
+        return eventually(lambda: self.get_some(queue, 1), timeout, "a message in %s" % queue)[0]
 
     def get_many(self, queue, count, timeout=20.0):
         """Waits for `count` messages; fails with how many came."""
         messages = []
         deadline = time.monotonic() + timeout
         while len(messages) < count:
-            message = self.get_now(queue)
-            if message is not None:
-                messages.append(message)
-            elif time.monotonic() > deadline:
+            some = self.get_some(queue, count - len(messages))
+            messages += some
+            if not some and time.monotonic() > deadline:
                 raise Timeout("%d of %d messages arrived in %s within %.1f s" % (len(messages), count, queue, timeout))
-            else:
+            if not some:
                 time.sleep(0.02)
         return messages
 
@@ -30,10 +34,10 @@ class QueueReader:
         """Everything that is ready now."""
         messages = []
         while True:
-            message = self.get_now(queue)
-            if message is None:
+            some = self.get_some(queue, 100)
+            if not some:
                 return messages
-            messages.append(message)
+            messages += some
 
     def wait_depth(self, queue, count, timeout=15.0):
         """Waits until exactly `count` messages are ready."""

@@ -36,6 +36,11 @@ class Message:
         self.body = entry["Body"].encode("utf-8")
         self.receive_count = int(entry["Attributes"]["ApproximateReceiveCount"])
         self.receipt_handle = entry["ReceiptHandle"]
+        self.group = entry["Attributes"].get("MessageGroupId")
+        self.attributes = {
+            name: (value["DataType"], value["StringValue"])
+            for name, value in entry.get("MessageAttributes", {}).items()
+        }
 
     @property
     def json(self):
@@ -96,19 +101,33 @@ class SQSClient(QueueReader):
         self.call("DeleteQueue", QueueUrl=self.url_of(queue))
 
     def purge(self, queue):
-        """Everything goes, also what somebody holds."""
-        self.call("PurgeQueue", QueueUrl=self.url_of(queue))
+        """Everything goes, also what somebody holds; where a queue may not be purged so often, everything visible."""
+        try:
+            self.call("PurgeQueue", QueueUrl=self.url_of(queue))
+        except SQSRefusal as refusal:
+            if refusal.code != "PurgeQueueInProgress":
+                raise
+            self.consume_all(queue)
 
     # Messages
 
-    def publish(self, queue, body):
-        self.publish_many(queue, [body])
+    def publish(self, queue, body, **beside):
+        self.publish_many(queue, [body], **beside)
 
-    def publish_many(self, queue, bodies):
+    def publish_many(self, queue, bodies, attributes=None, group=None):
+        """`attributes`: texts that go beside each body. `group`: needed by a FIFO queue."""
         texts = [_carried(body) for body in bodies]
+        beside = {}
+        if attributes is not None:
+            beside["MessageAttributes"] = {
+                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+            }
+        if group is not None:
+            beside["MessageGroupId"] = group
         for start in range(0, len(texts), BATCH):
             entries = [
-                {"Id": str(number), "MessageBody": text} for number, text in enumerate(texts[start : start + BATCH])
+                {"Id": str(number), "MessageBody": text, **beside}
+                for number, text in enumerate(texts[start : start + BATCH])
             ]
             answer = self.call("SendMessageBatch", QueueUrl=self.url_of(queue), Entries=entries)
             assert not answer.get("Failed"), answer
@@ -137,27 +156,27 @@ class SQSClient(QueueReader):
                 VisibilityTimeout=visibility,
                 AttributeNames=["All"],
                 MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
             )
         except SQSRefusal:
             return []  # The queue does not exist (yet); the caller waits.
         return [Message(entry) for entry in answer.get("Messages", [])]
 
-    def get_now(self, queue):
-        """One message, deleted, or None."""
-        for message in self.take(queue):
-            self.call("DeleteMessage", QueueUrl=self.url_of(queue), ReceiptHandle=message.receipt_handle)
-            return message
-        return None
+    def get_some(self, queue, count):
+        """Up to `count` messages of those that are visible, deleted."""
+        messages = self.take(queue, min(count, BATCH))
+        if messages:
+            entries = [{"Id": str(n), "ReceiptHandle": m.receipt_handle} for n, m in enumerate(messages)]
+            self.call("DeleteMessageBatch", QueueUrl=self.url_of(queue), Entries=entries)
+        return messages
 
     def consume_all(self, queue):
         """Everything that is visible, in batches."""
         found = []
         while True:
-            messages = self.take(queue, BATCH)
+            messages = self.get_some(queue, BATCH)
             if not messages:
                 return found
-            entries = [{"Id": str(n), "ReceiptHandle": m.receipt_handle} for n, m in enumerate(messages)]
-            self.call("DeleteMessageBatch", QueueUrl=self.url_of(queue), Entries=entries)
             found.extend(messages)
 
 
@@ -174,6 +193,8 @@ def _carried(body):
 
 class SQSWorld(World):
     """On a stand-in of its own, or on a server that other worlds use before and after it (moto)."""
+
+    keeps_order = False
 
     def __init__(self, server=None):
         self._begin()

@@ -43,6 +43,9 @@ def queue_name(actor):
 class World:
     """Actors are `a`, `b`, … and the end actors have their default names: the vhost keeps tests apart."""
 
+    # Whether messages come out of a queue in the order in which they went in.
+    keeps_order = True
+
     def __init__(self, broker, vhost=None):
         self._begin()
         self.broker = broker

@@ -50,6 +50,7 @@ SUITE = [
     ),
 ]
 
+TRACE_PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/asya-x"
 BODY = '{"id":"ä-1","route":{"actors":["a","b"],"current":0},"payload":{"text":"line\\nbreak \\"q\\""}}'
 SQS_CASES = [
@@ -80,7 +81,7 @@ SQS_CASES = [
                 "MessageGroupId": "g",
                 "MessageDeduplicationId": "d",
                 "MessageAttributes": {
-                    "traceparent": {"DataType": "String", "StringValue": "00-0af7651916cd43dd8448eb211c80319c-1-01"},
+                    "traceparent": {"DataType": "String", "StringValue": TRACE_PARENT},
                 },
             },
         ],
@@ -92,7 +93,7 @@ SQS_CASES = [
         "VisibilityTimeout": 600,
         "MessageSystemAttributeNames": ["ApproximateReceiveCount", "SentTimestamp"],
         "AttributeNames": ["ApproximateReceiveCount", "SentTimestamp"],
-        "MessageAttributeNames": ["All"],
+        "MessageAttributeNames": ["traceparent", "tracestate"],
     }),
     ("DeleteMessageBatch", {
         "QueueUrl": QUEUE_URL,

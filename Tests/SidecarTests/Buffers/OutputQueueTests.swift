@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 
 @testable import Sidecar
@@ -33,7 +34,7 @@ private final class Writer {
 struct OutputQueueTests {
     @Test("delivers every byte in order through a socket with tiny buffers", arguments: UInt64(1)..<5)
     func model(seed: UInt64) throws {
-        var random = TestRandom(seed: seed)
+        var random = SeededRandom(seed: seed)
         let driver = try LoopDriver()
         let peer = try UnixPeer()
         peer.bufferByteCount = 4096
@@ -61,7 +62,7 @@ struct OutputQueueTests {
         #expect(pool.usedByteCount <= 2 * SlabPool.ordinaryByteCount, "nothing is kept once it was sent")
     }
 
-    private func append(to queue: inout OutputQueue, _ pool: SlabPool, _ random: inout TestRandom) -> [UInt8] {
+    private func append(to queue: inout OutputQueue, _ pool: SlabPool, _ random: inout SeededRandom) -> [UInt8] {
         let bytes = random.bytes(random.count(1...(random.next() % 8 == 0 ? 60_000 : 700)))
         switch random.next() % 5 {
         case 0: bytes.withUnsafeBytes { queue.append(copying: $0) }

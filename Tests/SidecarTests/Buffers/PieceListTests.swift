@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 
 @testable import Sidecar
@@ -25,7 +26,7 @@ struct PieceListTests {
 
     @Test("is the bytes that were appended, message after message", arguments: UInt64(1)..<7)
     func model(seed: UInt64) {
-        var random = TestRandom(seed: seed)
+        var random = SeededRandom(seed: seed)
         let list = PieceList(pool: self.pool)
         var kept: [(ByteSlice, [UInt8])] = []
         for _ in 0..<100 {

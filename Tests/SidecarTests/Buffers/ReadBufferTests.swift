@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 
 @testable import Sidecar
@@ -15,7 +16,7 @@ struct ReadBufferTests {
 
     @Test("behaves as a queue of bytes, and slices keep their bytes", arguments: UInt64(1)..<9)
     func model(seed: UInt64) {
-        var random = TestRandom(seed: seed)
+        var random = SeededRandom(seed: seed)
         let pool = SlabPool()
         var buffer = ReadBuffer(pool: pool)
         let stream = random.bytes(1_000_000)

@@ -1,3 +1,4 @@
+import SeededRandom
 import Testing
 
 @testable import Sidecar
@@ -48,7 +49,7 @@ struct SlabPoolTests {
 
     @Test("two holders never get the same memory", arguments: UInt64(1)..<5)
     func exclusive(seed: UInt64) {
-        var random = TestRandom(seed: seed)
+        var random = SeededRandom(seed: seed)
         let pool = SlabPool()
         var held: [(slab: ByteSlab, mark: UInt64)] = []
         for step in 0..<1000 {

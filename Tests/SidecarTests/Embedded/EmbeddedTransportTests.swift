@@ -89,6 +89,7 @@ import Testing
                     list,
                     to: Destination(actorName: name),
                     messageID: $0,
+                    trace: nil,
                     token: token,
                     hop: Hop(receipt: receipt, publicationCount: count)
                 )

@@ -1,4 +1,6 @@
+import SeededRandom
 import Testing
+import Traces
 
 @testable import Sidecar
 
@@ -41,19 +43,24 @@ struct InFlightTableTests {
         slot.isForgotten = true
         slot.isActive = true
         slot.isReadyToPublish = true
-        slot.isTooLarge = true
+        slot.obstacle = .tooLarge
+        slot.carriedTrace = TraceHeaders(
+            traceparent: Array("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".utf8)
+        )
         slot.isLastBeforeCrash = true
         slot.processedAs = .success
         slot.attempts[1] = PublicationRetry()
         slot.retries = [.init(element: 1, due: .distantFuture, waitsForConnection: true)]
         slot.due = MonotonicTime(nanoseconds: 1)
+        #expect(slot.carriedTrace != nil)
         table.remove(slot)
         let again = table.insert(self.message(2))
         #expect(again === slot)
         #expect(again.state == MessageState())
         #expect(again.reply == nil && again.view == nil && again.processedAs == nil)
+        #expect(again.carriedTrace == nil)
         #expect(!again.isForgotten && !again.isActive && !again.isReadyToPublish)
-        #expect(!again.isTooLarge && !again.isLastBeforeCrash)
+        #expect(again.obstacle == nil && !again.isLastBeforeCrash)
         #expect(again.attempts.isEmpty && again.retries.isEmpty && again.due == .distantFuture)
         if case .none = again.plan {} else { Issue.record("a plan survived") }
     }
@@ -96,7 +103,7 @@ struct MessageQueueTests {
 
     @Test("behaves as an array does", arguments: UInt64(1)..<9)
     func model(seed: UInt64) {
-        var random = TestRandom(seed: seed)
+        var random = SeededRandom(seed: seed)
         var queue = MessageQueue()
         var model: [Int] = []
         let all = self.messages(1000)

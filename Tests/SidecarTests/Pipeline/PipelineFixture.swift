@@ -1,5 +1,7 @@
 import Envelope
 import Logging
+import SeededRandom
+import Traces
 
 @testable import Sidecar
 
@@ -23,10 +25,12 @@ final class PipelineFixture: PipelineOwner {
         private(set) var released: [UInt64] = []
         private(set) var releaseDelays: [Duration] = []
         private(set) var hops: [Hop] = []
+        private(set) var traces: [TraceHeaders?] = []
         private(set) var isRuntimeAlive = true
         var groupsHops = false
         var canDelayRelease = false
         var deadLettersByItself = false
+        var carriesTraces = false
 
         func start() {}
         func startReceiving(window: Int) {
@@ -40,12 +44,14 @@ final class PipelineFixture: PipelineOwner {
             _ body: PieceList,
             to destination: Destination,
             messageID: UnsafeRawBufferPointer,
+            trace: TraceHeaders?,
             token: UInt64,
             hop: Hop
         ) {
             let bytes = body.pieces.flatMap { Array($0.bytes) }
             self.published.append((destination.queueName, String(decoding: bytes, as: UTF8.self), token))
             self.hops.append(hop)
+            self.traces.append(trace)
         }
         func acknowledge(_ receipt: Receipt) { self.acknowledged.append(receipt.tag) }
         func release(_ receipt: Receipt, after delay: Duration) {
@@ -116,7 +122,7 @@ final class PipelineFixture: PipelineOwner {
                 metrics: self.metrics,
                 clock: self.clock,
                 log: PipelineLog(logger: logger, clock: { 0 }),
-                random: TestRandom(seed: 1)
+                random: SeededRandom(seed: 1)
             )
         )
         self.pipeline.owner = self
@@ -137,14 +143,15 @@ final class PipelineFixture: PipelineOwner {
 
     /// A delivery arrives; the turn does not end yet. Returns its tag.
     @discardableResult
-    func deliver(_ body: String = PipelineFixture.envelope()) -> UInt64 {
+    func deliver(_ body: String = PipelineFixture.envelope(), trace: TraceHeaders? = nil) -> UInt64 {
         self.nextTag += 1
         self.pipeline.received(
             ReceivedMessage(
                 body: self.pool.slice(copying: Array(body.utf8)),
                 receipt: Receipt(generation: 1, tag: self.nextTag),
                 previousDeliveries: nil,
-                isRedelivered: false
+                isRedelivered: false,
+                trace: trace
             )
         )
         return self.nextTag

@@ -179,4 +179,21 @@ struct PipelineTests {
         fixture.settle(2..<3, .accepted)
         #expect(fixture.broker.acknowledged == [1])
     }
+
+    @Test("what has characters that the queue does not carry becomes an error envelope that says so")
+    func notCarried() {
+        let fixture = PipelineFixture()
+        fixture.deliver(PipelineFixture.envelope(payload: "\"secret\""))
+        fixture.endTurn()
+        fixture.reply(to: ["next"])
+        fixture.settle(0..<1, .refused(.notCarried))
+        let problem = "failed to publish: message has characters that the queue does not carry"
+        #expect(fixture.broker.published.last?.queueName == "asya-error-end")
+        #expect(fixture.broker.published.last?.body.contains(problem) == true)
+        fixture.settle(1..<2, .refused(.notCarried))
+        #expect(fixture.broker.published.last?.body.contains(problem) == true)
+        #expect(fixture.broker.published.last?.body.contains("secret") == false)
+        fixture.settle(2..<3, .accepted)
+        #expect(fixture.broker.acknowledged == [1])
+    }
 }

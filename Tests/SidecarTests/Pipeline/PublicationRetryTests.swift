@@ -54,6 +54,7 @@ struct PublicationRetryTests {
     func tooLarge() {
         var retry = PublicationRetry()
         #expect(retry.refused(.tooLarge, now: Self.start) == .replaceByError)
+        #expect(retry.refused(.notCarried, now: Self.start) == .replaceByError)
     }
 }
 

@@ -88,6 +88,7 @@ import Testing
                     list,
                     to: destination ?? self.destination,
                     messageID: $0,
+                    trace: nil,
                     token: token,
                     hop: hop
                 )

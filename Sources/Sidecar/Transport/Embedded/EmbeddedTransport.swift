@@ -1,6 +1,7 @@
 import LocalQueue
 import Logging
 import Support
+import Traces
 
 /// Durable queues of one machine behind the `Transport` seam: one SQLite file shared by all sidecars.
 ///
@@ -8,17 +9,9 @@ import Support
 /// pipeline says meanwhile (hops, settlements) is the next one, so batches grow by themselves with the load, and every
 /// transaction also claims what there is room for. Idle, it waits for the queue's bell and looks once per second.
 final class EmbeddedTransport: Transport {
-    /// Attempts to open the file while others lock it, as with a broker (`sidecar.md` section 3).
-    private static let startDelays: [Duration] = [.seconds(1), .seconds(2), .seconds(4), .seconds(8)]
     /// How long a store that failed (full disk, lock) is left alone.
     private static let failureBackoff = Backoff(base: .milliseconds(100), cap: .seconds(2), jitter: 0.2)
     private static let renewalBatchCount = 1000
-
-    enum Phase {
-        case idle
-        case starting(attempt: Int)
-        case running, closing, closed
-    }
 
     let configuration: EmbeddedConfiguration
     let loop: EventLoop
@@ -26,7 +19,7 @@ final class EmbeddedTransport: Transport {
     let logger: Logger
     let bell: QueueBell
     private var random = SystemRandomNumberGenerator()
-    var phase = Phase.idle
+    var phase = TransportPhase.idle
     private var store: StoreThread?
     private var wakeup: Wakeup?
     var bellPoll: DescriptorPoll?
@@ -98,6 +91,8 @@ final class EmbeddedTransport: Transport {
     let canDelayRelease = true
     /// The store counts deliveries and moves messages away by itself, but by its own limit, not by the pipeline's.
     let deadLettersByItself = false
+    // Every reader of such a queue reads envelopes.
+    let carriesTraces = false
     /// True again as soon as it is worth another attempt; `isConnected` waits for the success.
     var canPublish: Bool {
         guard case .running = self.phase else { return false }
@@ -146,6 +141,7 @@ final class EmbeddedTransport: Transport {
         _ body: PieceList,
         to destination: Destination,
         messageID: UnsafeRawBufferPointer,
+        trace: TraceHeaders?,
         token: UInt64,
         hop: Hop
     ) {
@@ -337,7 +333,8 @@ final class EmbeddedTransport: Transport {
             self.closeWhenNothingIsLeft()
             return
         }
-        guard error.isPassing, attempt < Self.startDelays.count else {
+        // As with a broker that does not answer: others may have the file locked.
+        guard error.isPassing, attempt < TransportPhase.startDelays.count else {
             self.failed(error.description)
             return
         }
@@ -346,7 +343,7 @@ final class EmbeddedTransport: Transport {
             metadata: ["attempt": "\(attempt + 1)", "error": "\(error)"]
         )
         self.phase = .starting(attempt: attempt + 1)
-        self.retryTimer?.start(after: Self.startDelays[attempt])
+        self.retryTimer?.start(after: TransportPhase.startDelays[attempt])
     }
 
     private func performingFailed(_ request: StoreThread.Request, _ error: LocalQueueError) {

@@ -1,12 +1,11 @@
 import Logging
 import Support
+import Traces
 
 /// RabbitMQ behind the `Transport` seam: one connection that consumes and acknowledges, one that publishes, both made
 /// again for ever when they are lost (`sidecar.md` section 6). Lives on the loop thread.
 final class RabbitMQTransport: Transport {
-    /// Delays of the first connection (`sidecar.md` section 3): five attempts in all.
-    private static let startDelays: [Duration] = [.seconds(1), .seconds(2), .seconds(4), .seconds(8)]
-    /// Delays of every later one: 0.2, 0.4 … 10 s.
+    /// Delays of every connection after the first: 0.2, 0.4 … 10 s.
     private static let reconnectBackoff = Backoff(
         base: .milliseconds(200),
         factor: 2,
@@ -14,19 +13,13 @@ final class RabbitMQTransport: Transport {
         jitter: 0.2
     )
 
-    private enum Phase {
-        case idle
-        case starting(attempt: Int)
-        case running, closing, closed
-    }
-
     private let loop: EventLoop
     private let pool: SlabPool
     private let configuration: RabbitMQConfiguration
     private let metrics: SidecarMetrics
     private let logger: Logger
     private var random = SystemRandomNumberGenerator()
-    private var phase = Phase.idle
+    private var phase = TransportPhase.idle
     private var consumer: RabbitMQConsumer?
     private var publisher: RabbitMQPublisher?
     private var nextGeneration: UInt32 = 1
@@ -98,6 +91,7 @@ final class RabbitMQTransport: Transport {
         _ body: PieceList,
         to destination: Destination,
         messageID: UnsafeRawBufferPointer,
+        trace: TraceHeaders?,
         token: UInt64,
         hop: Hop
     ) {
@@ -120,6 +114,8 @@ final class RabbitMQTransport: Transport {
     // It cannot hide a message for a while either, and a classic queue never moves one away.
     var canDelayRelease: Bool { false }
     var deadLettersByItself: Bool { false }
+    // AMQP headers are not interpreted, and none are sent (`sidecar.md` 6.2).
+    var carriesTraces: Bool { false }
     // There is no lease: the broker watches the connection.
     func setRuntimeAlive(_ isAlive: Bool) {}
 
@@ -226,7 +222,7 @@ final class RabbitMQTransport: Transport {
         self.publisher?.drop()
         self.consumer = nil
         self.publisher = nil
-        guard attempt < Self.startDelays.count else {
+        guard attempt < TransportPhase.startDelays.count else {
             self.phase = .closing
             self.events?.transportFailedToStart(reason: reason)
             self.loop.atTurnEnd { [weak self] in self?.closedWhenNothingIsLeft() }
@@ -237,8 +233,8 @@ final class RabbitMQTransport: Transport {
             metadata: ["attempt": "\(attempt + 1)", "error": "\(reason)"]
         )
         self.phase = .starting(attempt: attempt + 1)
-        self.consumerTimer?.start(after: Self.startDelays[attempt])
-        self.publisherTimer?.start(after: Self.startDelays[attempt])
+        self.consumerTimer?.start(after: TransportPhase.startDelays[attempt])
+        self.publisherTimer?.start(after: TransportPhase.startDelays[attempt])
     }
 
     private func announceAvailability() {

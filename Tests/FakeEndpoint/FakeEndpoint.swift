@@ -4,29 +4,36 @@ import Synchronization
 
 /// An HTTP server on loopback that answers what a test wants: for the metadata services of AWS, which exist only inside
 /// AWS, and for faults that moto does not have. One request per connection, one thread.
-final class FakeEndpoint: Sendable {
-    struct Request: Sendable {
-        var method: String
-        var path: String
-        var headers: [String: String]
-        var body: String
+package final class FakeEndpoint: Sendable {
+    package struct Request: Sendable {
+        package var method: String
+        package var path: String
+        /// By lower-case name.
+        package var headers: [String: String]
+        package var body: String
     }
 
-    struct Reply: Sendable {
-        var status = 200
-        var headers: [String: String] = [:]
-        var body = ""
+    package struct Reply: Sendable {
+        package var status: Int
+        package var headers: [String: String]
+        package var body: String
+
+        package init(status: Int = 200, headers: [String: String] = [:], body: String = "") {
+            self.status = status
+            self.headers = headers
+            self.body = body
+        }
     }
 
-    let url: String
+    package let url: String
     private let listener: Int32
     private let seen = Mutex<[Request]>([])
 
     /// The requests so far.
-    var requests: [Request] { self.seen.withLock { $0 } }
+    package var requests: [Request] { self.seen.withLock { $0 } }
 
     /// `answer` is called on the server's thread with each request and its number; nil closes without a reply.
-    init(_ answer: @escaping @Sendable (Request, Int) -> Reply?) throws {
+    package init(_ answer: @escaping @Sendable (Request, Int) -> Reply?) throws {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -44,17 +51,18 @@ final class FakeEndpoint: Sendable {
         Thread.detachNewThread { [weak self] in
             while true {
                 let connection = accept(listener, nil, nil)
-                guard connection >= 0 else { return }
+                guard connection >= 0 else { break }
                 self?.serve(connection, answer)
                 Glibc.close(connection)
             }
+            // Here and not in deinit: the number may be another socket's as soon as it is closed.
+            Glibc.close(listener)
         }
     }
 
     deinit {
-        // Wakes the thread, which then ends.
+        // Wakes the thread, or lets its next call fail; it ends then.
         shutdown(self.listener, Int32(SHUT_RDWR))
-        Glibc.close(self.listener)
     }
 
     private func serve(_ connection: Int32, _ answer: (Request, Int) -> Reply?) {
