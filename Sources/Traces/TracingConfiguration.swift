@@ -36,7 +36,7 @@ public struct TracingConfiguration: Equatable, Sendable {
     )
     static let serviceNameVariable = EnvironmentVariable.optionalString(
         "OTEL_SERVICE_NAME",
-        text: "Name of the service in traces; by default `asya-` and the actor's name."
+        text: "Name of the service in traces; by default `asya-` and the actor's name, or `asya-gateway`."
     )
     static let disabledVariable = EnvironmentVariable.boolean(
         "OTEL_SDK_DISABLED",

@@ -14,14 +14,19 @@ enum CallPreparation {
         let plan = try self.plan(tool, given, element, isStrict: context.checksStrictly)
         let id = UUIDText.random()
         let deadline = plan.timeoutSeconds > 0 ? now.advanced(by: .seconds(plan.timeoutSeconds)) : nil
-        var state = EnvelopeState(id: id, actors: plan.actors, deadline: deadline.map { min($0, .latest) })
+        var state = EnvelopeState(
+            id: id,
+            actors: plan.actors,
+            deadline: deadline.map { min($0, .latest) },
+            createdAt: now
+        )
+        state.tool = tool.name
+        state.principal = context.principal
         let first = EnvelopeLifeCycle.sending(&state, now)
-        var record = EnvelopeRecord(state: state, payload: plan.payload, createdAt: now)
+        var record = EnvelopeRecord(state: state, payload: plan.payload)
         record.routeMetadata = tool.isBuiltIn ? nil : self.jobMetadata(id)
         record.headers = self.headers(tool, context)
         record.timeoutSeconds = plan.timeoutSeconds > 0 ? plan.timeoutSeconds : nil
-        record.tool = tool.name
-        record.state.principal = context.principal
         var new = NewEnvelope(record: record)
         new.firstUpdate = first
         new.needsSending = true

@@ -101,6 +101,7 @@ public struct GatewayResponder: HTTPResponder {
         guard route.access == .client || route.access == .clientOrSidecar else { return }
         let client = request.headers[.authorization] ?? context.remoteAddress?.ipAddress ?? "unknown"
         guard let seconds = self.services.clientLimiter.secondsToWait(client: client) else { return }
+        self.services.metrics.clientLimited()
         throw RequestRefusal(.tooManyRequests, "Too many requests", headers: [.retryAfter: String(seconds)])
     }
 

@@ -20,8 +20,12 @@ extension MCPEndpoint {
             requested: call.meta[MetaKey.response],
             clientHasTasks: call.clientHasTasks
         )
-        let context = try call.context(principal: caller.principal)
+        var context = try call.context(caller)
+        self.service.tracer?.begin(&context, tool: name, route: "/mcp")
+        defer { context.span?.end() }
         if let problem = self.problem(with: call, tool) {
+            self.service.metrics.refused(.badArguments)
+            context.span?.failed(.badArguments)
             return self.answer(.failure(problem), to: call)
         }
         let receipt: CallReceipt
@@ -66,7 +70,7 @@ extension MCPEndpoint {
     private func answer(_ result: [UInt8], to call: ToolCall) -> Response {
         let message = RPCResponse.result(result, to: call.id)
         guard !call.media.json else { return MCPAnswer.json(message) }
-        return MCPAnswer.stream { writer in try await writer.write(ByteBuffer(bytes: EventStream.message(message))) }
+        return MCPAnswer.stream(message, self.service.metrics)
     }
 
     private func answerTask(_ receipt: CallReceipt, to call: ToolCall) async throws -> Response {

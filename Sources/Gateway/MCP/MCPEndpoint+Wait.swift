@@ -146,7 +146,7 @@ struct WaitingAnswer: Sendable {
         signal: WaitingSignal,
         after sequence: Int64
     ) -> Response {
-        MCPAnswer.stream { writer in
+        MCPAnswer.stream(self.endpoint.service.metrics) { writer in
             var answer = answer
             var historyID = sequence
             do {
