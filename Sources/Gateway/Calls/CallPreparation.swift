@@ -11,7 +11,7 @@ enum CallPreparation {
         let given = arguments.flatMap { $0.isNull ? nil : $0 }
         let element = given?.document?.root
         if let element, element.kind != .object { throw .tool("arguments must be an object") }
-        let plan = try self.plan(tool, given, element, isStrict: context.checksStrictly)
+        let plan = try self.plan(tool, given, element)
         let id = UUIDText.random()
         let deadline = plan.timeoutSeconds > 0 ? now.advanced(by: .seconds(plan.timeoutSeconds)) : nil
         var state = EnvelopeState(
@@ -53,18 +53,11 @@ enum CallPreparation {
     private static func plan(
         _ tool: ToolDefinition,
         _ arguments: RawJSON?,
-        _ element: JSONElement?,
-        isStrict: Bool
+        _ element: JSONElement?
     ) throws(CallError) -> Plan {
         if tool.isBuiltIn { return try self.builtIn(element) }
-        do {
-            if isStrict {
-                try ArgumentCheck.full(element, tool)
-            } else {
-                try ArgumentCheck.requiredOnly(element, tool)
-            }
-        } catch {
-            throw .tool(error.description)
+        if let problem = ArgumentCheck.missingParameter(of: tool, isGiven: { element?[$0] != nil }) {
+            throw .tool(problem)
         }
         var payload = arguments ?? .emptyObject
         if tool.appliesDefaults { payload = self.withDefaults(payload, element, tool) }

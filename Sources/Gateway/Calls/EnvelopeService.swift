@@ -9,6 +9,8 @@ internal import Support
 public final class EnvelopeService: Sendable {
     /// The tools now.
     public let catalog: ToolCatalog
+    /// The same tools with their schemas.
+    let tools: MCPTools
     /// Where envelopes live.
     public let store: any EnvelopeStore
     /// Live updates.
@@ -33,6 +35,7 @@ public final class EnvelopeService: Sendable {
         now: @escaping @Sendable () -> EpochTime = EpochTime.now
     ) {
         self.catalog = catalog
+        self.tools = MCPTools(catalog: catalog, logger: logger)
         self.store = store
         self.feed = UpdateFeed(store: store)
         self.metrics = metrics
@@ -61,6 +64,9 @@ public final class EnvelopeService: Sendable {
         }
         let new: NewEnvelope
         do throws(CallError) {
+            if context.checksStrictly, let problem = self.tools.problem(with: arguments, of: toolName) {
+                throw CallError.tool(problem)
+            }
             new = try CallPreparation.envelope(tool, arguments: arguments, context: context, now: self.now())
         } catch {
             throw self.refusal(.badArguments, error, context)

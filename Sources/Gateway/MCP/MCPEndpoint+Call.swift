@@ -23,7 +23,7 @@ extension MCPEndpoint {
         var context = try call.context(caller)
         self.service.tracer?.begin(&context, tool: name, route: "/mcp")
         defer { context.span?.end() }
-        if let problem = self.problem(with: call, tool) {
+        if let problem = ArgumentCheck.problem(with: call.arguments, of: tool) {
             self.service.metrics.refused(.badArguments)
             context.span?.failed(.badArguments)
             return self.answer(.failure(problem), to: call)
@@ -46,20 +46,6 @@ extension MCPEndpoint {
     /// The original's text, which clients match.
     private static func unknownTool(_ name: String) -> RPCError {
         RPCError(.invalidParams, "tool '\(name)' not found: tool not found")
-    }
-
-    /// First what the original says about missing parameters, in its words; then everything that the schema says.
-    private func problem(with call: ToolCall, _ tool: MCPTools.Tool) -> String? {
-        // It takes its own arguments and has texts of its own (gateway.md 2.6).
-        guard !tool.definition.isBuiltIn else { return nil }
-        let given = call.arguments ?? .null
-        if let arguments = given == .null ? JSONObject() : given.object {
-            for parameter in tool.definition.parameters
-            where parameter.isRequired && arguments[parameter.name] == nil {
-                return "missing required parameter: \(parameter.name)"
-            }
-        }
-        return ArgumentValidation.problem(call.arguments, tool: tool.interface)
     }
 
     private func answer(_ result: CallResult, to call: ToolCall) -> Response {

@@ -23,7 +23,7 @@ public final class MCPEndpoint: Sendable {
         logger: Logger
     ) {
         self.service = service
-        self.tools = MCPTools(catalog: service.catalog, logger: logger)
+        self.tools = service.tools
         self.configuration = configuration
         self.server = ServerDescription(
             buildVersion: configuration.buildVersion,
