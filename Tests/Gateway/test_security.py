@@ -1,6 +1,9 @@
 """TLS on both sides of the gateway, and log lines as JSON that hold ids and no secrets."""
 
 import json
+import os
+import pwd
+import shutil
 import socket
 import ssl
 
@@ -8,6 +11,7 @@ import pytest
 
 from localservers import processes
 from localservers.certificates import Certificates
+from localservers.postgres import Postgres
 from localservers.rabbitmq import RabbitMQ
 
 WAIT = 30
@@ -84,6 +88,47 @@ def test_a_broker_whose_certificate_is_not_trusted_gets_nothing(make_gateway, tl
     reason = "cert verification failed"
     processes.wait_until(lambda: reason in gateway.log(), WAIT, what=lambda: f"{reason}\n{gateway.log()}")
     assert "guest:guest" not in gateway.log()
+
+
+@pytest.fixture(name="tls_postgres")
+def _tls_postgres(certificates, tmp_path_factory):
+    """A PostgreSQL with the server's certificate, which its account must own."""
+    directory = tmp_path_factory.getbasetemp() / "postgres-tls"
+    shutil.rmtree(directory, ignore_errors=True)
+    os.makedirs(directory)
+    account = pwd.getpwnam("postgres")
+    settings = {"ssl": "on"}
+    for name, path in (("ssl_cert_file", certificates.server_cert), ("ssl_key_file", certificates.server_key)):
+        copy = shutil.copy(path, directory)
+        os.chmod(copy, 0o600)
+        os.chown(copy, account.pw_uid, account.pw_gid)
+        settings[name] = f"'{copy}'"
+    # Everything above must let the account through.
+    for folder in (directory, *directory.parents):
+        if folder.stat().st_uid == os.getuid() and folder != directory.root and "pytest" in str(folder):
+            os.chmod(folder, 0o755)
+    with Postgres(settings) as server:
+        yield server
+
+
+def test_the_database_is_spoken_to_over_tls_and_its_certificate_is_checked(
+    make_gateway, tls_postgres, certificates, broker, tmp_path
+):
+    url = tls_postgres.create_database("sealed").replace("127.0.0.1", "localhost")
+    settings = {"ASYA_RABBITMQ_URL": broker.url}
+    trusted = f"{url}?sslmode=verify-full&sslrootcert={certificates.ca_file}"
+    gateway = make_gateway({**settings, "ASYA_DATABASE_URL": trusted}).start()
+    gateway.call("lost", {})
+    sealed = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE datname = 'sealed'"
+    assert tls_postgres.sql(sealed) == "t"
+    other = Certificates(str(tmp_path / "other"))
+    other.create()
+    wrong = f"{url}?sslmode=verify-full&sslrootcert={other.ca_file}"
+    refusing = make_gateway({**settings, "ASYA_DATABASE_URL": wrong})
+    refusing.start(wait=False)
+    assert refusing.process.wait(WAIT) == 1
+    assert "certificate verify failed" in refusing.log()
+    assert gateway.stop() == 0
 
 
 def test_log_lines_are_json_with_envelope_ids_and_without_secrets(make_gateway, tmp_path, broker, channel):

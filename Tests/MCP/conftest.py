@@ -88,7 +88,11 @@ def replicas(run_gateway, postgres):
     """Two gateways on one database and one queue file, as behind a load balancer."""
     shared = {"ASYA_DATABASE_URL": postgres.create_database("mcp" + new_id().replace("-", ""))}
     first = run_gateway(**shared)
-    return first, run_gateway(**shared, ASYA_EMBEDDED_PATH=first.environment["ASYA_EMBEDDED_PATH"])
+    both = first, run_gateway(**shared, ASYA_EMBEDDED_PATH=first.environment["ASYA_EMBEDDED_PATH"])
+    yield both
+    # Before their database, which waits for its clients.
+    for gateway in both:
+        gateway.close()
 
 
 @pytest.fixture

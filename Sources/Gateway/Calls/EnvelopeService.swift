@@ -119,6 +119,7 @@ public final class EnvelopeService: Sendable {
         new.firstUpdate = first
         new.needsSending = true
         guard try await self.store.create(new) == .created else { return nil }
+        if let tool = state.tool { self.metrics.called(tool: tool) }
         self.sender.send(record)
         return newID
     }

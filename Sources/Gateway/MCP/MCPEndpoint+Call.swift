@@ -8,7 +8,10 @@ extension MCPEndpoint {
     func call(_ call: ToolCall, _ caller: MCPCaller) async throws -> Response {
         guard let name = call.params["name"]?.string else { throw RPCError(.invalidParams, "name must be a string") }
         let snapshot = self.tools.current
-        guard let tool = snapshot.byName[name].map({ snapshot.tools[$0] }) else { throw Self.unknownTool(name) }
+        guard let tool = snapshot.byName[name].map({ snapshot.tools[$0] }) else {
+            self.service.metrics.refused(.unknownTool)
+            throw Self.unknownTool(name)
+        }
         if call.era == .modern {
             try tool.interface.parameterHeaders.check(arguments: call.arguments, headers: caller.headers)
             guard call.media.json || call.media.eventStream else {

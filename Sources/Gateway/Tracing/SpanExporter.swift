@@ -11,6 +11,8 @@ internal import Traces
 final class SpanExporter: Sendable {
     /// Of one request to the collector.
     private static let requestTimeout = TimeAmount.seconds(10)
+    /// Of an error's text in the log.
+    private static let errorCharacterLimit = 200
     /// Of its answer, which nobody reads.
     private static let answerByteLimit = 64 << 10
 
@@ -24,7 +26,6 @@ final class SpanExporter: Sendable {
     }
 
     private let settings: TracingConfiguration
-    private let client: HTTPClient
     private let headers: HTTPHeaders
     private let metrics: GatewayMetrics
     private let logger: Logger
@@ -38,7 +39,6 @@ final class SpanExporter: Sendable {
             throw StoreError.misconfigured("\(settings.endpointVariableName) is not an http or https URL")
         }
         self.settings = settings
-        self.client = HTTPClient(eventLoopGroupProvider: .singleton)
         var headers = HTTPHeaders([("Content-Type", "application/json")])
         for header in settings.headers { headers.replaceOrAdd(name: header.name, value: header.value) }
         self.headers = headers
@@ -54,7 +54,7 @@ final class SpanExporter: Sendable {
         }
     }
 
-    /// Sends what is left, for at most `limit`, and gives up the connection.
+    /// Sends what is left, for at most `limit`.
     func close(limit: Duration) async {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             let once = OnceOnly(continuation)
@@ -75,8 +75,6 @@ final class SpanExporter: Sendable {
             state.isClosed = true
             state.task?.cancel()
         }
-        // Requests that are still open fail; nobody waits for them.
-        try? await self.client.shutdown()
     }
 
     /// Under the lock.
@@ -125,12 +123,11 @@ final class SpanExporter: Sendable {
         request.headers = self.headers
         request.body = .bytes(ByteBuffer(bytes: body))
         do {
-            let answer = try await self.client.execute(request, timeout: Self.requestTimeout)
+            let answer = try await HTTPClient.shared.execute(request, timeout: Self.requestTimeout)
             _ = try await answer.body.collect(upTo: Self.answerByteLimit)
             return .status(Int(answer.status.code))
         } catch {
-            // The type says enough, and an address may hold a password.
-            return .failed("no answer: \(type(of: error))")
+            return .failed("no answer: \("\(error)".prefix(Self.errorCharacterLimit))")
         }
     }
 }
