@@ -237,7 +237,12 @@ public struct Gateway: Sendable {
     private static let idleTimeout = TimeAmount.seconds(120)
 
     private func server() throws -> HTTPServerBuilder {
-        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: Self.idleTimeout))
+        let plain = HTTPServerBuilder.http1(
+            configuration: .init(
+                additionalChannelHandlers: [DepartureHandler()],
+                idleTimeout: Self.idleTimeout
+            )
+        )
         let security = self.configuration.security
         guard security.usesTLS else { return plain }
         guard let certificate = security.certificatePath, let key = security.keyPath else {

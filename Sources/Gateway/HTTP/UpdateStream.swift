@@ -16,12 +16,10 @@ enum UpdateStream {
         let body = ResponseBody { writer in
             services.metrics.streamOpened(.updates)
             defer { services.metrics.streamClosed(.updates) }
+            let watch = call.connection.whenClientLeaves { updates.end() }
+            defer { watch.cancel() }
             var writer = writer
-            try await request.body.consumeWithInboundCloseHandler { _ in
-                try await self.write(updates, to: &writer, services)
-            } onInboundClosed: {
-                updates.end()
-            }
+            try await self.write(updates, to: &writer, services)
             try await writer.finish(nil)
         }
         return Response(

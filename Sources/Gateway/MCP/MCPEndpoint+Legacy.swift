@@ -129,7 +129,7 @@ extension MCPEndpoint {
     /// What every long stream watches for.
     func watch(_ events: AnswerEvents<OpenStreams.Event>, _ caller: MCPCaller) {
         events.tick(every: self.configuration.keepAliveInterval, .quiet)
-        events.watchConnection(of: caller.request.body, .clientClosed)
+        events.watch(caller.connection, .clientClosed)
     }
 
     func watchTools(_ events: AnswerEvents<OpenStreams.Event>) {

@@ -169,7 +169,12 @@ enum PageRoutes {
             return self.redirect(to: "/ui/login")
         }
         return try await body(
-            RouteCall(parameters: call.parameters, principal: principal, services: call.services)
+            RouteCall(
+                parameters: call.parameters,
+                principal: principal,
+                services: call.services,
+                connection: call.connection
+            )
         )
     }
 
