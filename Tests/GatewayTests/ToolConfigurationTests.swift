@@ -187,6 +187,7 @@ struct ToolConfigurationTests {
                 """
         ).tools[0]
         let shown = MCPTools.Tool(definition: tool, interface: try MCP.ToolInterface(tool))
-        #expect(ArgumentCheck.problem(with: try #require(RawJSON(checking: text)), of: shown) == fault)
+        let arguments: RawJSON = try #require(RawJSON(checking: text))
+        #expect(ArgumentCheck.problem(with: arguments, of: shown) == fault)
     }
 }
