@@ -201,6 +201,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "CPostgres", "CSQLite", "CJSONScanner", "AMQP", "AWS", "Envelope", "MCP", "QueueClient", "Support",
+                "Traces",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -238,7 +239,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "MCP", "QueueClient", "Support",
+                "Gateway", "MCP", "QueueClient", "Support", "Traces",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),

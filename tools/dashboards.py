@@ -76,7 +76,62 @@ OPERATOR = {
         ],
     ],
 }
-DASHBOARDS = {"asya-actors.json": ACTORS, "asya-operator.json": OPERATOR}
+TOOLS = '{tool=~"$tool"}'
+GATEWAY = {
+    "uid": "asya-gateway",
+    "title": "Asya gateway",
+    "variable": ("tool", "label_values(asya_gateway_calls_total, tool)"),
+    "rows": [
+        [
+            ("Tool calls", "ops", per_second("asya_gateway_calls_total", "tool", TOOLS)),
+            ("Calls refused", "ops", per_second("asya_gateway_calls_refused_total", "reason")
+             + [("sum(rate(asya_gateway_rate_limited_clients_total[$__rate_interval]))", "client rate")]),
+            ("Envelopes ended", "ops", per_second("asya_gateway_envelopes_ended_total", "tool, status", TOOLS)),
+        ],
+        [
+            ("Time in the first queue", "s", quantiles("asya_gateway_queue_time_seconds", "tool", TOOLS)),
+            ("Age at the end", "s", quantiles("asya_gateway_envelope_age_seconds", "tool", TOOLS)),
+            # Every replica counts the whole store: not their sum.
+            ("Envelopes in the store", "short", [("max by (status) (asya_gateway_envelopes)", "{{status}}")]),
+        ],
+        [
+            ("Requests", "ops", per_second("asya_gateway_requests_total", "route, code")),
+            ("Time to the head of an answer", "s", quantiles("asya_gateway_request_duration_seconds", "route")),
+            ("Open streams", "short", [("sum by (kind) (asya_gateway_streams_open)", "{{kind}}")]),
+        ],
+        [
+            ("Time in the store", "s", quantiles("asya_gateway_store_duration_seconds", "operation")),
+            ("Store: requests and connections", "short", [
+                ("sum by (pod) (asya_gateway_store_requests_active)", "{{pod}} requests"),
+                ("sum by (pod) (asya_gateway_database_connections)", "{{pod}} connections"),
+                ("sum by (pod) (asya_gateway_database_connections_limit)", "{{pod}} limit"),
+            ]),
+            ("Store failures", "ops", per_second("asya_gateway_store_failures_total", "operation")),
+        ],
+        [
+            ("Time to a queue's confirmation", "s", [
+                (f"histogram_quantile({q}, sum by (le) (rate(asya_gateway_send_duration_seconds_bucket[$__rate_interval])))",
+                 f"p{int(q * 100)}") for q in (0.5, 0.95)
+            ]),
+            ("Messages on their way", "short", [
+                ("sum by (pod) (asya_gateway_sends_active)", "{{pod}}"),
+                ("min(asya_gateway_sends_limit)", "limit of a replica"),
+            ]),
+            ("Failures", "ops", [
+                ("sum(rate(asya_gateway_send_failures_total[$__rate_interval]))", "sends"),
+                ("sum(rate(asya_gateway_reports_ignored_total[$__rate_interval]))", "late reports"),
+                ("sum(rate(asya_gateway_config_failures_total[$__rate_interval]))", "refused configurations"),
+                ("sum(rate(asya_gateway_spans_dropped_total[$__rate_interval]))", "dropped spans"),
+            ]),
+        ],
+        [
+            ("Events delivered", "ops", [("sum(rate(asya_gateway_events_delivered_total[$__rate_interval]))", "events")]),
+            ("Memory", "bytes", [("max by (pod) (process_resident_memory_bytes)", "{{pod}}")]),
+            ("CPU", "percentunit", [("sum by (pod) (rate(process_cpu_seconds_total[$__rate_interval]))", "{{pod}}")]),
+        ],
+    ],
+}
+DASHBOARDS = {"asya-actors.json": ACTORS, "asya-operator.json": OPERATOR, "asya-gateway.json": GATEWAY}
 
 
 def panel(number, title, unit, targets, x, y, width):

@@ -9,12 +9,15 @@ internal import NIOSSL
 internal import QueueClient
 internal import ServiceLifecycle
 public import Support
+internal import Traces
 internal import UnixSignals
 
 /// The gateway as a process: makes its parts in order, runs them, and takes them apart (`gateway.md` 1).
 public struct Gateway: Sendable {
     /// Longest wait for open requests, and for sends in the background, at shutdown.
     static let shutdownTimeout = Duration.seconds(10)
+    /// Longest wait for the collector of traces after that.
+    private static let flushTimeout = Duration.seconds(3)
 
     private let configuration: GatewayConfiguration
     private let reader: EnvironmentReader
@@ -38,7 +41,11 @@ public struct Gateway: Sendable {
     /// Runs until a signal; throws when it cannot start.
     public func run() async throws {
         for warning in self.configuration.warnings { self.logger.warning("\(warning)") }
+        for notice in self.configuration.notices { self.logger.info("\(notice)") }
         let metrics = GatewayMetrics()
+        let exporter = try self.configuration.tracing.map {
+            try SpanExporter($0, metrics: metrics, logger: self.logger)
+        }
         let store = try self.makeStore(metrics)
         let queue = try await self.makeQueue()
         let tools = try self.loadTools()
@@ -49,7 +56,8 @@ public struct Gateway: Sendable {
             queue: queue,
             metrics: metrics,
             logger: self.logger,
-            callsPerSecond: self.configuration.callsPerSecond
+            callsPerSecond: self.configuration.callsPerSecond,
+            tracer: exporter.map { CallTracer(system: self.configuration.queue.system, export: $0.export) }
         )
         let metadataURL = self.configuration.http.publicURL.map { $0 + "/.well-known/oauth-protected-resource" }
         let services = GatewayServices(
@@ -63,6 +71,8 @@ public struct Gateway: Sendable {
         self.warnWhenOpen(services.authenticator)
         try await self.serve(services)
         await self.finish(services, store, queue)
+        await exporter?.close(limit: Self.flushTimeout)
+        self.logger.info("Stopped")
     }
 
     // MARK: Parts
@@ -73,6 +83,7 @@ public struct Gateway: Sendable {
                 url: url,
                 migrates: self.configuration.migrates,
                 maximumConnections: self.configuration.databaseMaximumConnections,
+                ages: self.configuration.databaseConnectionAges,
                 metrics: metrics,
                 logger: self.logger
             )
@@ -226,7 +237,12 @@ public struct Gateway: Sendable {
     private static let idleTimeout = TimeAmount.seconds(120)
 
     private func server() throws -> HTTPServerBuilder {
-        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: Self.idleTimeout))
+        let plain = HTTPServerBuilder.http1(
+            configuration: .init(
+                additionalChannelHandlers: [DepartureHandler()],
+                idleTimeout: Self.idleTimeout
+            )
+        )
         let security = self.configuration.security
         guard security.usesTLS else { return plain }
         guard let certificate = security.certificatePath, let key = security.keyPath else {
@@ -256,6 +272,5 @@ public struct Gateway: Sendable {
         }
         await queue.close()
         await store.close()
-        self.logger.info("Stopped")
     }
 }

@@ -43,9 +43,9 @@ struct Housekeeping: Service {
 
     private func sweep() async throws {
         while true {
-            let count = try await self.services.store.failOverdue(limit: Self.batch)
-            if count > 0 { self.services.metrics.ended(status: .failed, count: count) }
-            if count < Self.batch { return }
+            let ended = try await self.services.store.failOverdue(limit: Self.batch)
+            for envelope in ended { self.services.metrics.ended(envelope, now: .now()) }
+            if ended.count < Self.batch { return }
         }
     }
 

@@ -1,4 +1,5 @@
 public import Logging
+import Support
 
 /// The command line (operator.md 1), in the spellings of Go's flag package: one dash or two, `=` or a space.
 public struct OperatorFlags: Sendable, Equatable {
@@ -8,6 +9,8 @@ public struct OperatorFlags: Sendable, Equatable {
         case run(OperatorFlags)
         /// Print the help and exit 0.
         case help
+        /// Print the reference page and exit 0.
+        case reference
         /// Print the text and exit 2.
         case misuse(String)
     }
@@ -49,7 +52,7 @@ public struct OperatorFlags: Sendable, Equatable {
             let text = argument.drop { $0 == "-" }
             let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             let name = parts[0]
-            if name == "help" || name == "h" { return .help }
+            if name == "help" || name == "h" { return parts.last == "markdown" ? .reference : .help }
             if self.booleans.contains(name) {
                 guard let value = self.boolean(parts.count > 1 ? parts[1] : "true") else {
                     return .misuse("invalid boolean value for -\(name)")
@@ -109,40 +112,145 @@ public struct OperatorFlags: Sendable, Equatable {
     }
 
     /// The text of `--help`.
-    public static let help = """
-        asya-operator: turns AsyncActor resources into running, scaling actors.
+    public static var help: String { self.reference.plainText + "\n" }
 
-        Usage: asya-operator [flags]
+    /// The text of `--help=markdown`.
+    public static var markdown: String { self.reference.markdown }
 
-          --metrics-bind-address string        address of /metrics; 0 switches it off (default ":8080")
-          --health-probe-bind-address string   address of /healthz and /readyz (default ":8081")
-          --leader-elect                       elect a leader among several replicas
-          --runtime-namespace string           gets the asya-runtime ConfigMap at the start
-                                               (default $ASYA_RUNTIME_NAMESPACE, else "asya")
-          --max-concurrent-reconciles int      parallel reconciles
-                                               (default $ASYA_MAX_CONCURRENT_RECONCILES, else 10)
-          --kubeconfig string                  kubeconfig file (default $KUBECONFIG, the pod's service account,
-                                               ~/.kube/config)
-          --zap-log-level value                debug, info, error or a positive number (default "debug")
-          --zap-encoder value                  json or console (default "json")
-          --zap-devel, --zap-stacktrace-level, --zap-time-encoding
-                                               accepted for compatibility
+    private static let reference = ProgramReference(
+        program: "asya-operator",
+        title: "Flags and variables of the operator",
+        usage: "[flags] | check … | --help | --help=markdown",
+        introduction: """
+            Turns AsyncActor resources into running, scaling actors. Flags are written with one dash or two, values behind `=`
+            or a space; durations are like 5m or 1.5s.
+            """,
+        sections: [
+            ProgramReference.Section(title: "Flags", noun: "flag", rows: Self.flagRows),
+            ProgramReference.Section(title: "Environment", noun: "variable", rows: Self.variableRows),
+        ]
+    )
 
-        Environment:
-          ASYA_TRANSPORT_CONFIG                JSON: the transports actors may use
-          ASYA_SIDECAR_IMAGE                   default sidecar image (default "asya-sidecar:latest")
-          ASYA_SIDECAR_RESOURCES               JSON: the sidecar's resources when the actor has none
-          ASYA_SIDECAR_HARDENING               true: the sidecar runs without privileges
-          ASYA_NATIVE_SIDECAR                  true: the sidecar is an init container that restarts (Kubernetes 1.29)
-          ASYA_GATEWAY_URL                     given to every sidecar
-          ASYA_RUNTIME_SCRIPT_PATH             the runtime's script (default "/runtime/asya_runtime.py")
-          ASYA_RUNTIME_ROLLOUT_ON_CHANGE       true: a changed script restarts the pods
-          ASYA_RUNTIME_NAMESPACE               see --runtime-namespace
-          ASYA_MAX_CONCURRENT_RECONCILES       see --max-concurrent-reconciles
-          ASYA_QUEUE_HEALTH_CHECK_INTERVAL     look at all queues this often, such as 5m (default: never)
-          ASYA_DISABLE_QUEUE_MANAGEMENT        true: never create, check or delete queues
-          ASYA_SECRETS_NAMESPACE               where credentials are when the actor's namespace has none
-                                               (default: the operator's own namespace)
+    private static let flagRows = [
+        EnvironmentVariableRow(
+            name: "--metrics-bind-address",
+            defaultText: ":8080",
+            format: "`host:port` or `0`",
+            text: "Address of /metrics; 0 switches it off."
+        ),
+        EnvironmentVariableRow(
+            name: "--health-probe-bind-address",
+            defaultText: ":8081",
+            format: "`host:port`",
+            text: "Address of /healthz and /readyz."
+        ),
+        EnvironmentVariableRow(
+            name: "--leader-elect",
+            defaultText: "false",
+            format: "boolean",
+            text: "Elect a leader among several replicas."
+        ),
+        EnvironmentVariableRow(
+            name: "--runtime-namespace",
+            defaultText: "$ASYA_RUNTIME_NAMESPACE",
+            text: "Gets the asya-runtime ConfigMap at the start; asya when neither is given."
+        ),
+        EnvironmentVariableRow(
+            name: "--max-concurrent-reconciles",
+            defaultText: "$ASYA_MAX_CONCURRENT_RECONCILES",
+            format: "integer",
+            text: "Parallel reconciles; 10 when neither is given."
+        ),
+        EnvironmentVariableRow(
+            name: "--kubeconfig",
+            defaultText: "$KUBECONFIG",
+            format: "file",
+            text: "How to reach the API server; else the pod's service account, else ~/.kube/config."
+        ),
+        EnvironmentVariableRow(
+            name: "--zap-log-level",
+            defaultText: "debug",
+            format: "`debug`, `info`, `error` or a positive number",
+            text: "Least important level that is logged."
+        ),
+        EnvironmentVariableRow(
+            name: "--zap-encoder",
+            defaultText: "json",
+            format: "`json` or `console`",
+            text: "Form of the log lines."
+        ),
+        EnvironmentVariableRow(
+            name: "--zap-devel, --zap-stacktrace-level, --zap-time-encoding",
+            text: "Accepted for compatibility, without effect."
+        ),
+    ]
 
-        """
+    private static let variableRows = [
+        EnvironmentVariableRow(
+            name: "ASYA_TRANSPORT_CONFIG",
+            format: "JSON",
+            text: "The transports that actors may use."
+        ),
+        EnvironmentVariableRow(
+            name: "ASYA_SIDECAR_IMAGE",
+            defaultText: "asya-sidecar:latest",
+            text: "Sidecar image of actors that name none."
+        ),
+        EnvironmentVariableRow(
+            name: "ASYA_SIDECAR_RESOURCES",
+            format: "JSON",
+            text: "The sidecar's resources when the actor has none."
+        ),
+        EnvironmentVariableRow(
+            name: "ASYA_SIDECAR_HARDENING",
+            defaultText: "false",
+            format: "boolean",
+            text: "The sidecar runs without privileges."
+        ),
+        EnvironmentVariableRow(
+            name: "ASYA_NATIVE_SIDECAR",
+            defaultText: "false",
+            format: "boolean",
+            text: "The sidecar is an init container that restarts (Kubernetes 1.29)."
+        ),
+        EnvironmentVariableRow(name: "ASYA_GATEWAY_URL", text: "Given to every sidecar."),
+        EnvironmentVariableRow(
+            name: "ASYA_RUNTIME_SCRIPT_PATH",
+            defaultText: "/runtime/asya_runtime.py",
+            format: "file",
+            text: "The runtime's script."
+        ),
+        EnvironmentVariableRow(
+            name: "ASYA_RUNTIME_ROLLOUT_ON_CHANGE",
+            defaultText: "false",
+            format: "boolean",
+            text: "A changed script restarts the pods."
+        ),
+        EnvironmentVariableRow(
+            name: "ASYA_RUNTIME_NAMESPACE",
+            defaultText: "asya",
+            text: "See --runtime-namespace, which wins."
+        ),
+        EnvironmentVariableRow(
+            name: "ASYA_MAX_CONCURRENT_RECONCILES",
+            defaultText: "10",
+            format: "integer",
+            text: "See --max-concurrent-reconciles, which wins."
+        ),
+        EnvironmentVariableRow(
+            name: "ASYA_QUEUE_HEALTH_CHECK_INTERVAL",
+            format: "duration",
+            text: "Look at all queues this often; never when unset."
+        ),
+        EnvironmentVariableRow(
+            name: "ASYA_DISABLE_QUEUE_MANAGEMENT",
+            defaultText: "false",
+            format: "boolean",
+            text: "Never create, check or delete queues."
+        ),
+        EnvironmentVariableRow(
+            name: "ASYA_SECRETS_NAMESPACE",
+            text: "Where credentials are when the actor's namespace has none; else the operator's own namespace."
+        ),
+    ]
 }

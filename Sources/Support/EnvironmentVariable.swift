@@ -67,6 +67,14 @@ public struct EnvironmentVariableRow: Equatable, Sendable {
     /// What the variable is for.
     public let text: String
 
+    /// A row for something that is read another way: a flag, a variable of a library.
+    public init(name: String, defaultText: String = "", format: String = "text", text: String) {
+        self.name = name
+        self.defaultText = defaultText
+        self.format = format
+        self.text = text
+    }
+
     /// A row of a Markdown table: name, default, format, text.
     public var markdown: String {
         let fallback = self.defaultText.isEmpty ? "—" : "`\(self.defaultText)`"

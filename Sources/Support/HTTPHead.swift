@@ -85,7 +85,7 @@ public struct HTTPHead: Sendable, Equatable {
     private static func field(_ line: Range<Int>, in bytes: [UInt8]) -> Field? {
         guard let colon = bytes[line].firstIndex(of: UInt8(ascii: ":")), colon > line.lowerBound else { return nil }
         // A space before the colon or at the start of the line is how requests are smuggled.
-        guard bytes[line.lowerBound..<colon].allSatisfy(Self.isTokenByte) else { return nil }
+        guard bytes[line.lowerBound..<colon].allSatisfy(HTTPFieldName.isTokenByte) else { return nil }
         var start = colon + 1
         var end = line.upperBound
         while start < end, Self.isSpace(bytes[start]) { start += 1 }
@@ -98,17 +98,6 @@ public struct HTTPHead: Sendable, Equatable {
 
     private static func isText(_ bytes: ArraySlice<UInt8>) -> Bool {
         bytes.allSatisfy { ($0 >= 0x20 && $0 != 0x7F) || $0 == 0x09 }
-    }
-
-    private static func isTokenByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-        case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"), UInt8(ascii: "&"),
-            UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
-            UInt8(ascii: "^"), UInt8(ascii: "_"), UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
-            true
-        default: false
-        }
     }
 }
 

@@ -36,7 +36,7 @@ public struct TracingConfiguration: Equatable, Sendable {
     )
     static let serviceNameVariable = EnvironmentVariable.optionalString(
         "OTEL_SERVICE_NAME",
-        text: "Name of the service in traces; by default `asya-` and the actor's name."
+        text: "Name of the service in traces; by default `asya-` and the actor's name, or `asya-gateway`."
     )
     static let disabledVariable = EnvironmentVariable.boolean(
         "OTEL_SDK_DISABLED",
@@ -79,18 +79,11 @@ public struct TracingConfiguration: Equatable, Sendable {
     private static func header(_ entry: Substring) -> Header? {
         guard let split = entry.firstIndex(of: "=") else { return nil }
         let name = trimmed(entry[..<split])
-        guard !name.isEmpty, name.utf8.allSatisfy(self.isTokenByte),
+        guard HTTPFieldName.isValid(name),
             let value = self.percentDecoded(trimmed(entry[entry.index(after: split)...])),
             value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
         else { return nil }
         return Header(name: name, value: value)
-    }
-
-    private static func isTokenByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-        }
     }
 
     private static func percentDecoded(_ text: String) -> String? {

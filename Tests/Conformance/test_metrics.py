@@ -5,6 +5,7 @@ import json
 import socket
 import time
 
+import metric_names
 import pytest
 from harness.envelopes import advanced_reply, body, reply_element
 from harness.scripted_runtime import always, delayed_echo, end_reply, error, reply
@@ -359,3 +360,26 @@ def test_a_python_handler_can_set_a_custom_metric(world):
     metrics = sidecar.metrics()
     assert metrics.value("temperature") == 12
     assert metrics.value("widgets_total", kind="round") == 2
+
+
+def test_every_metric_of_dashboards_and_alerts_exists(world):
+    world.declare("happy-end")
+    runtime = world.scripted(always(error("processing_error")))
+    # An end actor gives failures back, which makes the series of redeliveries; the others are on every page.
+    sidecar = world.end_sidecar("happy-end", runtime, world.gateway())
+    world.send("happy-end", body("x"))
+    runtime.wait_requests(2, 15)
+    pages = [sidecar.get("/metrics")[2].decode()]
+    world.declare_usual()
+    sidecar = world.sidecar("a", world.scripted(script_of_all_kinds), world.gateway())
+    world.send_many("a", [body("ok", payload="ok"), body("bad", payload="error")])
+    world.wait_settled("a")
+    pages.append(sidecar.get("/metrics")[2].decode())
+    missing = [metric_names.missing(page, "sidecar") for page in pages]
+    assert {name for name in missing[0] if name in missing[1]} == set()
+
+
+def script_of_all_kinds(request):
+    if request.json["payload"] == "error":
+        return error("processing_error")
+    return reply(advanced_reply(request.body))

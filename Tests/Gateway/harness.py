@@ -40,9 +40,10 @@ def binary():
 
 
 class Gateway:
-    """One process on a free port of loopback. `environment` is all that it gets beside PATH."""
+    """One process on a free port of loopback. `environment` is all that it gets beside PATH; with `ca_file` it is spoken
+    to over TLS."""
 
-    def __init__(self, directory, environment=None, tools=TOOLS):
+    def __init__(self, directory, environment=None, tools=TOOLS, ca_file=None):
         self.directory = str(directory)
         self.port = free_port()
         self.log_file = os.path.join(self.directory, f"gateway-{self.port}.log")
@@ -60,10 +61,8 @@ class Gateway:
         self.process = None
         self.session = requests.Session()
         self.session.trust_env = False
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        self.session.verify = ca_file or True
+        self.url = f"{'https' if ca_file else 'http'}://127.0.0.1:{self.port}"
 
     def write_tools(self, text):
         """Replaces the file in one step, as an editor or Kubernetes does."""

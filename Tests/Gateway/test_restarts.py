@@ -95,6 +95,8 @@ def test_a_restarted_database_is_found_again(make_gateway, broker, channel):
         )
         assert gateway.progress(envelope_id, 0, "received").status_code == 200
         assert gateway.envelope(envelope_id)["progress_percent"] == 5
+        # Before its database, which waits for its clients.
+        assert gateway.stop() == 0
 
 
 def test_a_database_that_the_original_created(make_gateway, postgres, broker, channel):

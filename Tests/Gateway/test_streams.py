@@ -1,5 +1,6 @@
 """Server-sent events: nothing is lost, nothing repeated, across reconnects, restarts and replicas."""
 
+import http.client
 import threading
 
 from harness import in_parallel
@@ -41,6 +42,22 @@ def test_reconnecting_has_no_gap_and_no_repeat(gateway):
     ids = [event["id"] for event in seen + rest]
     assert ids == sorted(set(ids))
     assert ids == [event["id"] for event in gateway.stream(envelope_id).wait_end()]
+
+
+def test_a_connection_serves_on_after_its_stream_has_ended(gateway):
+    envelope_id = gateway.call()
+    gateway.final(envelope_id)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30)
+    connection.connect()
+    connection.auto_open = 0  # A second connection would hide that the first was closed.
+    for _ in range(3):
+        connection.request("GET", f"/envelopes/{envelope_id}/stream")
+        answer = connection.getresponse()
+        assert answer.headers["Connection"] == "keep-alive"
+        assert b'"status":"succeeded"' in answer.read()
+    connection.request("GET", "/health")
+    assert connection.getresponse().read() == b"OK\n"
+    connection.close()
 
 
 def test_many_readers_get_everything(gateway):

@@ -201,7 +201,7 @@ struct StoreTests {
             let done = NewEnvelope.call(deadline: EpochTime.now().advanced(by: .seconds(-1)))
             for new in [overdue, early, done] { _ = try await store.create(new) }
             _ = try await store.apply(.success("1"), to: done.id)
-            while try await store.failOverdue(limit: 100) > 0 {}
+            #expect(try await store.failOverdue(limit: 100).map(\.id) == [overdue.id])
             let state = try await store.state(of: overdue.id)
             #expect(state?.status == .failed)
             #expect(state?.error == "envelope timed out")

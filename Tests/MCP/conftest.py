@@ -9,7 +9,8 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [_HERE, os.path.join(_HERE, "..", "Gateway"), os.path.join(_HERE, "..", "..", "tools")]
 
 from actors import Actors, create_queues  # noqa: E402
-from harness import Gateway  # noqa: E402
+from harness import Gateway, new_id  # noqa: E402
+from localservers.postgres import Postgres  # noqa: E402
 from raw_client import RawClient  # noqa: E402
 
 TOOLS = """
@@ -60,8 +61,9 @@ def run_gateway(tmp_path_factory):
         gateway = Gateway(directory, {**embedded, **environment}, tools)
         started.append(gateway)
         gateway.start()
-        gateway.request("GET", "/ready")  # Makes it open its queue file.
-        create_queues(directory / "queues.sqlite", ["prep", "infer", "post", "only", "a", "b"])
+        if "ASYA_EMBEDDED_PATH" not in environment:
+            gateway.request("GET", "/ready")  # Makes it open its queue file.
+            create_queues(directory / "queues.sqlite", ["prep", "infer", "post", "only", "a", "b"])
         return gateway
 
     yield run
@@ -73,6 +75,24 @@ def run_gateway(tmp_path_factory):
 def gateway(run_gateway):
     """The gateway that most tests share."""
     return run_gateway()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def replicas(run_gateway, postgres):
+    """Two gateways on one database and one queue file, as behind a load balancer."""
+    shared = {"ASYA_DATABASE_URL": postgres.create_database("mcp" + new_id().replace("-", ""))}
+    first = run_gateway(**shared)
+    both = first, run_gateway(**shared, ASYA_EMBEDDED_PATH=first.environment["ASYA_EMBEDDED_PATH"])
+    yield both
+    # Before their database, which waits for its clients.
+    for gateway in both:
+        gateway.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 
+import metric_names
 import yaml
 from world import actor, run, wait_until
 from conftest import ROOT
@@ -63,6 +64,10 @@ def test_probes_and_metrics(world, shared_operator):
     ):
         assert name in page
     wait_until(lambda: "asya_operator_actors{status=" in shared_operator.metrics(), "the gauge of actors")
+    wait_until(
+        lambda: metric_names.missing(shared_operator.metrics(), "operator") == {},
+        lambda: f"what dashboards and alerts name: {metric_names.missing(shared_operator.metrics(), 'operator')}",
+    )
 
 
 def test_a_stop_is_clean(start_operator):

@@ -4,6 +4,10 @@ import Logging
 import Support
 
 // The front door: tools over MCP and REST; configured by the environment alone (gateway.md section 1).
+if let text = GatewayHelp.answer(to: Array(CommandLine.arguments.dropFirst())) {
+    print(text)
+    exit(0)
+}
 if CommandLine.arguments.dropFirst().first == "check" {
     let answer = await GatewayCheck.run(Array(CommandLine.arguments.dropFirst(2)))
     print(answer.text)
@@ -26,7 +30,7 @@ do {
     case nil: try await gateway.run()
     case "migrate": try gateway.migrate()
     case let argument?:
-        logger.error("Unknown argument; there are migrate and check", metadata: ["argument": "\(argument)"])
+        logger.error("Unknown argument; see --help", metadata: ["argument": "\(argument)"])
         exit(2)
     }
 } catch {

@@ -16,6 +16,9 @@ case .run(let parsed): flags = parsed
 case .help:
     print(OperatorFlags.help)
     exit(0)
+case .reference:
+    print(OperatorFlags.markdown)
+    exit(0)
 case .misuse(let text):
     let usage = Array("\(text)\n\n\(OperatorFlags.help)".utf8)
     _ = usage.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }

@@ -16,13 +16,21 @@ final class BackgroundSender: Sendable {
     private let store: any EnvelopeStore
     private let queue: any QueueClient
     private let metrics: GatewayMetrics
+    private let tracer: CallTracer?
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(store: any EnvelopeStore, queue: any QueueClient, metrics: GatewayMetrics, logger: Logger) {
+    init(
+        store: any EnvelopeStore,
+        queue: any QueueClient,
+        metrics: GatewayMetrics,
+        tracer: CallTracer?,
+        logger: Logger
+    ) {
         self.store = store
         self.queue = queue
         self.metrics = metrics
+        self.tracer = tracer
         self.logger = logger
     }
 
@@ -63,15 +71,15 @@ final class BackgroundSender: Sendable {
         do {
             let actor = try EnvelopeMessage.destination(record)
             let timer = self.metrics.sendStarted()
+            let body = EnvelopeMessage.body(record)
+            let span = self.tracer?.publication(of: record, byteCount: body.count, to: actor)
             do {
-                try await self.queue.send(
-                    EnvelopeMessage.body(record),
-                    messageID: id,
-                    to: QueueName.ofActor(actor)
-                )
+                try await self.queue.send(body, messageID: id, to: QueueName.ofActor(actor))
                 self.metrics.sendEnded(timer, failed: false)
+                span?.end()
             } catch {
                 self.metrics.sendEnded(timer, failed: true)
+                span?.end(failure: "\(error)")
                 throw SendFailure(actor: actor, cause: "\(error)")
             }
             try await self.store.markSent(id)
@@ -86,8 +94,8 @@ final class BackgroundSender: Sendable {
     private func fail(_ id: String, cause: String) async {
         self.logger.error("Failed to send envelope", metadata: ["id": "\(id)", "error": "\(cause)"])
         do {
-            if case .applied = try await self.store.apply(.sendFailed(cause: cause), to: id) {
-                self.metrics.ended(status: .failed)
+            if case .applied(let state) = try await self.store.apply(.sendFailed(cause: cause), to: id) {
+                self.metrics.ended(state, now: .now())
             }
             try await self.store.markSent(id)
         } catch {

@@ -8,6 +8,8 @@ public struct CallContext: Sendable {
     public var headers: [String: RawJSON]
     /// Check arguments against the whole schema instead of only for required ones.
     public var checksStrictly: Bool
+    /// The call's own span, when calls are traced; `CallTracer` makes it.
+    var span: CallSpan?
 
     /// A call of an anonymous caller.
     public init(

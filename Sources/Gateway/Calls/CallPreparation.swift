@@ -11,17 +11,22 @@ enum CallPreparation {
         let given = arguments.flatMap { $0.isNull ? nil : $0 }
         let element = given?.document?.root
         if let element, element.kind != .object { throw .tool("arguments must be an object") }
-        let plan = try self.plan(tool, given, element, isStrict: context.checksStrictly)
+        let plan = try self.plan(tool, given, element)
         let id = UUIDText.random()
         let deadline = plan.timeoutSeconds > 0 ? now.advanced(by: .seconds(plan.timeoutSeconds)) : nil
-        var state = EnvelopeState(id: id, actors: plan.actors, deadline: deadline.map { min($0, .latest) })
+        var state = EnvelopeState(
+            id: id,
+            actors: plan.actors,
+            deadline: deadline.map { min($0, .latest) },
+            createdAt: now
+        )
+        state.tool = tool.name
+        state.principal = context.principal
         let first = EnvelopeLifeCycle.sending(&state, now)
-        var record = EnvelopeRecord(state: state, payload: plan.payload, createdAt: now)
+        var record = EnvelopeRecord(state: state, payload: plan.payload)
         record.routeMetadata = tool.isBuiltIn ? nil : self.jobMetadata(id)
         record.headers = self.headers(tool, context)
         record.timeoutSeconds = plan.timeoutSeconds > 0 ? plan.timeoutSeconds : nil
-        record.tool = tool.name
-        record.state.principal = context.principal
         var new = NewEnvelope(record: record)
         new.firstUpdate = first
         new.needsSending = true
@@ -48,18 +53,11 @@ enum CallPreparation {
     private static func plan(
         _ tool: ToolDefinition,
         _ arguments: RawJSON?,
-        _ element: JSONElement?,
-        isStrict: Bool
+        _ element: JSONElement?
     ) throws(CallError) -> Plan {
         if tool.isBuiltIn { return try self.builtIn(element) }
-        do {
-            if isStrict {
-                try ArgumentCheck.full(element, tool)
-            } else {
-                try ArgumentCheck.requiredOnly(element, tool)
-            }
-        } catch {
-            throw .tool(error.description)
+        if let problem = ArgumentCheck.missingParameter(of: tool, isGiven: { element?[$0] != nil }) {
+            throw .tool(problem)
         }
         var payload = arguments ?? .emptyObject
         if tool.appliesDefaults { payload = self.withDefaults(payload, element, tool) }

@@ -1,5 +1,5 @@
-public import Logging
-public import QueueClient
+internal import Logging
+internal import QueueClient
 internal import Support
 
 /// Everything that can be done with envelopes, for REST, MCP and the page alike: call a tool, report, follow, cancel.
@@ -9,31 +9,38 @@ internal import Support
 public final class EnvelopeService: Sendable {
     /// The tools now.
     public let catalog: ToolCatalog
+    /// The same tools with their schemas.
+    let tools: MCPTools
     /// Where envelopes live.
     public let store: any EnvelopeStore
     /// Live updates.
     public let feed: UpdateFeed
     /// What is counted.
     public let metrics: GatewayMetrics
+    /// Makes spans of calls; nil when nobody collects them.
+    let tracer: CallTracer?
     let sender: BackgroundSender
     private let limiter: ToolRateLimiter
     private let now: @Sendable () -> EpochTime
 
     /// A service over a store and a queue client; both stay the caller's to close.
-    public init(
+    init(
         catalog: ToolCatalog,
         store: any EnvelopeStore,
         queue: any QueueClient,
         metrics: GatewayMetrics,
         logger: Logger,
         callsPerSecond: RateLimit? = nil,
+        tracer: CallTracer? = nil,
         now: @escaping @Sendable () -> EpochTime = EpochTime.now
     ) {
         self.catalog = catalog
+        self.tools = MCPTools(catalog: catalog, logger: logger)
         self.store = store
         self.feed = UpdateFeed(store: store)
         self.metrics = metrics
-        self.sender = BackgroundSender(store: store, queue: queue, metrics: metrics, logger: logger)
+        self.tracer = tracer
+        self.sender = BackgroundSender(store: store, queue: queue, metrics: metrics, tracer: tracer, logger: logger)
         self.limiter = ToolRateLimiter(global: callsPerSecond)
         self.now = now
     }
@@ -49,26 +56,47 @@ public final class EnvelopeService: Sendable {
         arguments: RawJSON?,
         context: CallContext = CallContext()
     ) async throws(CallError) -> CallReceipt {
-        guard let tool = self.catalog.current[toolName] else { throw .unknownTool(toolName) }
-        if let seconds = self.limiter.secondsToWait(tool: tool, now: MonotonicClock.nanoseconds()) {
-            throw .rateLimited(retryAfterSeconds: seconds)
+        guard let tool = self.catalog.current[toolName] else {
+            throw self.refusal(.unknownTool, .unknownTool(toolName), context)
         }
-        let new = try CallPreparation.envelope(tool, arguments: arguments, context: context, now: self.now())
+        if let seconds = self.limiter.secondsToWait(tool: tool, now: MonotonicClock.nanoseconds()) {
+            throw self.refusal(.rateLimited, .rateLimited(retryAfterSeconds: seconds), context)
+        }
+        let new: NewEnvelope
+        do throws(CallError) {
+            if context.checksStrictly, let problem = self.tools.problem(with: arguments, of: toolName) {
+                throw CallError.tool(problem)
+            }
+            new = try CallPreparation.envelope(tool, arguments: arguments, context: context, now: self.now())
+        } catch {
+            throw self.refusal(.badArguments, error, context)
+        }
         let outcome: CreationOutcome
         do {
             outcome = try await self.store.create(new)
         } catch {
-            throw .tool("failed to create envelope: \(error)")
+            throw self.refusal(.storeFailed, .tool("failed to create envelope: \(error)"), context)
         }
         switch outcome {
         case .created:
             self.metrics.called(tool: tool.name)
             self.sender.send(new.record)
+            context.span?.became(envelopeID: new.record.state.id)
             return CallReceipt(envelopeID: new.record.state.id, tool: tool, isRepeated: false)
-        case .repeated(let id): return CallReceipt(envelopeID: id, tool: tool, isRepeated: true)
-        case .keyConflict: throw .keyConflict
-        case .exists(parentID: _): throw .tool("failed to create envelope: its id is taken")
+        case .repeated(let id):
+            context.span?.became(envelopeID: id)
+            return CallReceipt(envelopeID: id, tool: tool, isRepeated: true)
+        case .keyConflict: throw self.refusal(.keyConflict, .keyConflict, context)
+        case .exists(parentID: _):
+            throw self.refusal(.storeFailed, .tool("failed to create envelope: its id is taken"), context)
         }
+    }
+
+    /// Counts a call that becomes no envelope.
+    private func refusal(_ reason: CallRefusal, _ error: CallError, _ context: CallContext) -> CallError {
+        self.metrics.refused(reason)
+        context.span?.failed(reason)
+        return error
     }
 
     /// Calls the envelope's tool again with the same payload and route; nil when there is no such envelope.
@@ -79,18 +107,19 @@ public final class EnvelopeService: Sendable {
         let created = self.now()
         let newID = UUIDText.random()
         let deadline = old.timeoutSeconds.flatMap { $0 > 0 ? created.advanced(by: .seconds($0)) : nil }
-        var state = EnvelopeState(id: newID, actors: actors, deadline: deadline)
+        var state = EnvelopeState(id: newID, actors: actors, deadline: deadline, createdAt: created)
+        state.tool = old.tool
+        state.principal = context.principal
         let first = EnvelopeLifeCycle.sending(&state, created)
-        var record = EnvelopeRecord(state: state, payload: old.payload, createdAt: created)
+        var record = EnvelopeRecord(state: state, payload: old.payload)
         record.routeMetadata = CallPreparation.jobMetadata(newID)
         record.headers = old.headers
         record.timeoutSeconds = old.timeoutSeconds
-        record.tool = old.tool
-        record.state.principal = context.principal
         var new = NewEnvelope(record: record)
         new.firstUpdate = first
         new.needsSending = true
         guard try await self.store.create(new) == .created else { return nil }
+        if let tool = state.tool { self.metrics.called(tool: tool) }
         self.sender.send(record)
         return newID
     }
@@ -100,7 +129,12 @@ public final class EnvelopeService: Sendable {
     /// Applies a sidecar's progress report.
     public func progress(_ report: ProgressReport, of id: String) async throws -> EventOutcome {
         let outcome = try await self.store.apply(.progress(report), to: id)
-        if case .ignored = outcome { self.metrics.reportIgnored() }
+        switch outcome {
+        case .ignored: self.metrics.reportIgnored()
+        case .applied(let state) where EnvelopeLifeCycle.isArrival(report, state):
+            self.metrics.arrived(tool: state.tool, createdAt: state.createdAt, now: self.now())
+        case .applied, .unknownEnvelope: break
+        }
         return outcome
     }
 
@@ -109,7 +143,7 @@ public final class EnvelopeService: Sendable {
         let outcome = try await self.store.apply(.final(report), to: id)
         switch outcome {
         case .ignored: self.metrics.reportIgnored()
-        case .applied(let state): self.metrics.ended(status: state.status)
+        case .applied(let state): self.metrics.ended(state, now: self.now())
         case .unknownEnvelope: break
         }
         return outcome
@@ -124,9 +158,16 @@ public final class EnvelopeService: Sendable {
     ) async throws -> CreationOutcome {
         var parent: EnvelopeState?
         if let parentID { parent = try await self.store.state(of: parentID) }
-        var state = EnvelopeState(id: id, parentID: parentID, actors: actors, deadline: parent?.deadline)
+        let created = self.now()
+        var state = EnvelopeState(
+            id: id,
+            parentID: parentID,
+            actors: actors,
+            deadline: parent?.deadline,
+            createdAt: created
+        )
         state.principal = parent?.principal
-        var record = EnvelopeRecord(state: state, payload: .null, createdAt: self.now())
+        var record = EnvelopeRecord(state: state, payload: .null)
         record.routeCurrent = current
         return try await self.store.create(NewEnvelope(record: record))
     }
@@ -170,15 +211,17 @@ public final class EnvelopeService: Sendable {
     /// Fails the envelope and its active children with `envelope cancelled` (`gateway.md` 25.4).
     public func cancel(_ id: String) async throws -> EventOutcome {
         let outcome = try await self.store.apply(.cancelled, to: id)
-        guard case .applied = outcome else { return outcome }
-        self.metrics.ended(status: .failed)
+        guard case .applied(let state) = outcome else { return outcome }
+        self.metrics.ended(state, now: self.now())
         var parents = [id]
         var left = Self.cancellationLimit
         while let parent = parents.popLast(), left > 0 {
             let children = try await self.store.activeChildren(of: parent, limit: left)
             left -= children.count
             for child in children {
-                _ = try await self.store.apply(.cancelled, to: child)
+                if case .applied(let state) = try await self.store.apply(.cancelled, to: child) {
+                    self.metrics.ended(state, now: self.now())
+                }
                 parents.append(child)
             }
         }

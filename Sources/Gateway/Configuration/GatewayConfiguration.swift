@@ -1,4 +1,5 @@
 public import Support
+internal import Traces
 
 /// Everything the gateway reads from its environment (`gateway.md` 1.1, 25), parsed once.
 public struct GatewayConfiguration: Sendable {
@@ -12,6 +13,8 @@ public struct GatewayConfiguration: Sendable {
     public let databaseURL: String?
     /// Connections to PostgreSQL at most.
     public let databaseMaximumConnections: Int
+    /// How long a connection to PostgreSQL is used.
+    let databaseConnectionAges: ConnectionAges
     /// Whether migrations are applied at start.
     public let migrates: Bool
     /// File of the embedded store; nil for the default place.
@@ -30,8 +33,12 @@ public struct GatewayConfiguration: Sendable {
     public let security: SecuritySettings
     /// Log lines as JSON.
     public let logsJSON: Bool
+    /// Where spans go; nil for no tracing.
+    let tracing: TracingConfiguration?
     /// What was wrong with the variables.
     public let warnings: [String]
+    /// Variables that are set and do nothing.
+    let notices: [String]
 
     /// Where messages go.
     public enum QueueSettings: Sendable {
@@ -41,6 +48,15 @@ public struct GatewayConfiguration: Sendable {
         case sqs(endpoint: String?, region: String)
         /// Queues in a file, shared with sidecars of the same machine.
         case embedded(path: String)
+
+        /// `messaging.system` of traces.
+        var system: String {
+            switch self {
+            case .rabbitMQ: "rabbitmq"
+            case .sqs: "sqs"
+            case .embedded: "embedded"
+            }
+        }
     }
 
     /// Reads the variables.
@@ -51,6 +67,10 @@ public struct GatewayConfiguration: Sendable {
         self.internalPort = reader.read(Variables.internalPort)
         self.databaseURL = reader.read(Variables.databaseURL)
         self.databaseMaximumConnections = reader.read(Variables.databaseMaximumConnections)
+        self.databaseConnectionAges = ConnectionAges(
+            lifetime: reader.read(Variables.databaseConnectionLifetime),
+            idleTime: reader.read(Variables.databaseConnectionIdleTime)
+        )
         self.migrates = reader.read(Variables.autoMigrate)
         self.storePath = reader.read(Variables.storePath)
         self.toolsPath = reader.read(Variables.configPath)
@@ -61,7 +81,11 @@ public struct GatewayConfiguration: Sendable {
         let calls = reader.read(Variables.callsPerSecond)
         self.callsPerSecond = calls > 0 ? RateLimit(perSecond: Double(calls), burst: Double(calls)) : nil
         self.logsJSON = reader.read(Variables.logFormat) == "json"
+        self.tracing = TracingConfiguration(&reader, defaultServiceName: "asya-gateway")
         self.warnings = reader.warnings
+        self.notices = Variables.withoutEffect.filter { reader.text($0.name) != nil }.map { row in
+            "\(row.name) has no effect: \(row.text)"
+        }
     }
 
     /// SQS when its endpoint is set or there is no RabbitMQ (`gateway.md` 1.1); embedded when its file is named.

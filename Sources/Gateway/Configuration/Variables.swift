@@ -1,4 +1,6 @@
+internal import Logging
 internal import Support
+internal import Traces
 
 /// One row per variable: name, default, bounds, meaning. Where the original takes any number, so do we.
 enum Variables {
@@ -27,7 +29,17 @@ enum Variables {
         "ASYA_DB_MAX_CONNS",
         default: 10,
         in: .min ... .max,
-        text: "Connections to PostgreSQL at most."
+        text: "Connections to PostgreSQL at most; 3 are always used and more than 5 never."
+    )
+    static let databaseConnectionLifetime = EnvironmentVariable<Duration>.duration(
+        "ASYA_DB_MAX_CONN_LIFETIME",
+        default: .seconds(3600),
+        text: "Age at which a connection to PostgreSQL is replaced; 0 for never."
+    )
+    static let databaseConnectionIdleTime = EnvironmentVariable<Duration>.duration(
+        "ASYA_DB_MAX_CONN_IDLE_TIME",
+        default: .seconds(1800),
+        text: "A connection to PostgreSQL that was idle for longer is replaced before its next use; 0 for never."
     )
     static let autoMigrate = EnvironmentVariable<Bool>.boolean(
         "ASYA_GATEWAY_AUTO_MIGRATE",
@@ -132,5 +144,36 @@ enum Variables {
         "ASYA_GATEWAY_TLS_KEY_FILE",
         text: "PEM file of the private key."
     )
-    static let logFormat = EnvironmentVariable<String>.string("ASYA_LOG_FORMAT", default: "text", text: "text or json.")
+    static let logFormat = EnvironmentVariable<String>(
+        name: "ASYA_LOG_FORMAT",
+        default: "text",
+        defaultText: "text",
+        format: "`text` or `json`",
+        text: "Log lines as key=value or as JSON objects."
+    ) { text in
+        text == "text" || text == "json" ? .value(text) : .invalid(reason: "neither text nor json")
+    }
+
+    /// Every row in the order of the documentation.
+    static let rows: [EnvironmentVariableRow] = Self.own + TracingConfiguration.rows
+
+    private static let own: [EnvironmentVariableRow] = [
+        port.row, host.row, internalPort.row, Logger.Level.variable.row, logFormat.row, configPath.row, databaseURL.row,
+        databaseMaximumConnections.row, databaseConnectionLifetime.row, databaseConnectionIdleTime.row, autoMigrate.row,
+        storePath.row, retention.row, maximumEnvelopes.row, rabbitMQURL.row, rabbitMQExchange.row, sqsEndpoint.row,
+        sqsRegion.row, embeddedQueue.row, tokensFile.row, internalTokensFile.row, jwksFile.row, jwtIssuer.row,
+        jwtAudience.row, publicURL.row, certificateFile.row, keyFile.row, allowedOrigins.row, maximumBody.row,
+        strictArguments.row, clientRate.row, callsPerSecond.row,
+    ]
+
+    /// Variables of the original that mean nothing here; accepted, so that its deployments start, and named in the log.
+    static let withoutEffect: [EnvironmentVariableRow] = [
+        EnvironmentVariableRow(
+            name: "ASYA_RABBITMQ_POOL_SIZE",
+            text: "one channel sends without waiting for single confirmations."
+        ),
+        EnvironmentVariableRow(name: "ASYA_DB_MIN_CONNS", text: "every connection is kept once it was needed."),
+        EnvironmentVariableRow(name: "ASYA_SQS_VISIBILITY_TIMEOUT", text: "the gateway receives no messages."),
+        EnvironmentVariableRow(name: "ASYA_SQS_WAIT_TIME_SECONDS", text: "the gateway receives no messages."),
+    ]
 }

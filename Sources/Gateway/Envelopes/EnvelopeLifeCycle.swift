@@ -71,6 +71,12 @@ public enum EnvelopeLifeCycle {
         return update
     }
 
+    /// Whether this report, applied with that result, is the first actor's first: its message has left the queue.
+    static func isArrival(_ report: ProgressReport, _ state: EnvelopeState) -> Bool {
+        report.phase == .received && report.currentActorIndex == 0 && state.completedActors.isEmpty
+            && state.progressPercent == self.percent(report, actorCount: state.actors.count, before: 0)
+    }
+
     /// A longer route, or one that agrees with ours up to the reporting actor (an actor may rewrite the rest).
     private static func accepts(_ report: ProgressReport, _ state: EnvelopeState) -> Bool {
         if report.actors.count > state.actors.count { return true }

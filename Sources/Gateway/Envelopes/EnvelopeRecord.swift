@@ -14,27 +14,27 @@ public struct EnvelopeRecord: Sendable, Equatable {
     public var result: RawJSON?
     /// Whole seconds, as configured; nil for none.
     public var timeoutSeconds: Int?
-    /// The tool that was called; nil for fan-out children.
-    public var tool: String?
     /// Envelopes that were split from this one.
     public var childrenTotal: Int
     /// Those of them that ended.
     public var childrenDone: Int
-    /// When it was created.
-    public var createdAt: EpochTime
     /// When it changed last.
     public var updatedAt: EpochTime
 
     /// A fresh envelope.
-    public init(state: EnvelopeState, payload: RawJSON, createdAt: EpochTime) {
+    public init(state: EnvelopeState, payload: RawJSON) {
         self.state = state
         self.routeCurrent = 0
         self.payload = payload
         self.childrenTotal = 0
         self.childrenDone = 0
-        self.createdAt = createdAt
-        self.updatedAt = createdAt
+        self.updatedAt = state.createdAt
     }
+
+    /// When it was created.
+    public var createdAt: EpochTime { self.state.createdAt }
+    /// The tool that was called; nil for fan-out children.
+    public var tool: String? { self.state.tool }
 }
 
 /// One entry of an envelope's history, and what subscribers get (`gateway.md` 8).

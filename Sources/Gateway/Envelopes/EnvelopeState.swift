@@ -65,13 +65,23 @@ public struct EnvelopeState: Sendable, Equatable {
     public var deadline: EpochTime?
     /// When somebody cancelled it.
     public var cancelledAt: EpochTime?
+    /// When it was created.
+    public var createdAt: EpochTime
+    /// The tool that was called; nil for fan-out children.
+    public var tool: String?
     /// Who called, when authentication is on; children inherit it.
     public var principal: String?
     /// Where the end actor stored the result (`gateway.md` 25.17).
     public var resultURI: String?
 
     /// A fresh envelope.
-    public init(id: String, parentID: String? = nil, actors: [String], deadline: EpochTime? = nil) {
+    public init(
+        id: String,
+        parentID: String? = nil,
+        actors: [String],
+        deadline: EpochTime? = nil,
+        createdAt: EpochTime = .now()
+    ) {
         self.id = id
         self.parentID = parentID
         self.status = .pending
@@ -80,6 +90,7 @@ public struct EnvelopeState: Sendable, Equatable {
         self.currentActorIndex = 0
         self.completedActors = []
         self.deadline = deadline
+        self.createdAt = createdAt
     }
 
     /// How many actors of the route are done; all of them on success.

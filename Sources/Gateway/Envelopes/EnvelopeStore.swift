@@ -21,8 +21,8 @@ public protocol EnvelopeStore: Sendable {
     func list(_ query: EnvelopeQuery) async throws -> [EnvelopeRecord]
     /// Ids of active envelopes whose `parent_id` this is.
     func activeChildren(of id: String, limit: Int) async throws -> [String]
-    /// Ends envelopes whose deadline has passed; returns how many. Several replicas may do it at once.
-    func failOverdue(limit: Int) async throws -> Int
+    /// Ends envelopes whose deadline has passed; returns those that it ended. Several replicas may do it at once.
+    func failOverdue(limit: Int) async throws -> [EnvelopeState]
     /// Removes what is older than the rules say; returns how many rows went. One batch per call, 0 when done.
     func prune(_ rules: RetentionRules, limit: Int) async throws -> Int
     /// Remembers a terminated MCP session on every replica for a day (`gateway.md` 23).

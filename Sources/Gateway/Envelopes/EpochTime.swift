@@ -36,6 +36,12 @@ public struct EpochTime: Sendable, Hashable, Comparable, CustomStringConvertible
         return EpochTime(microseconds: overflow ? (duration < .zero ? .min : .max) : sum)
     }
 
+    /// How much later `other` is; 0 when it is earlier, as another machine's clock may have it.
+    func seconds(until other: EpochTime) -> Double {
+        let (difference, overflow) = other.microseconds.subtractingReportingOverflow(self.microseconds)
+        return overflow ? 0 : max(0, Double(difference) / 1e6)
+    }
+
     /// RFC 3339 with microseconds: `2026-01-02T03:04:05.678901Z`.
     public var description: String {
         let fraction = self.microseconds - self.wholeSeconds * 1_000_000

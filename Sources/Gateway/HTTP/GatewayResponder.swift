@@ -10,11 +10,14 @@ public struct GatewayRequestContext: RequestContext {
     public var coreContext: CoreRequestContextStorage
     /// The client's address, for rate limits.
     public let remoteAddress: SocketAddress?
+    /// The connection, for answers that last.
+    let connection: ClientConnection
 
     /// See `RequestContext`.
     public init(source: ApplicationRequestContextSource) {
         self.coreContext = CoreRequestContextStorage(source: source)
         self.remoteAddress = source.channel.remoteAddress
+        self.connection = ClientConnection(channel: source.channel)
     }
 }
 
@@ -84,7 +87,12 @@ public struct GatewayResponder: HTTPResponder {
                     request.headers[.authorization],
                     access: route.access
                 )
-                let call = RouteCall(parameters: parameters, principal: principal, services: self.services)
+                let call = RouteCall(
+                    parameters: parameters,
+                    principal: principal,
+                    services: self.services,
+                    connection: context.connection
+                )
                 return try await handler(request, call)
             } catch {
                 return self.failure(error, route)
@@ -101,6 +109,7 @@ public struct GatewayResponder: HTTPResponder {
         guard route.access == .client || route.access == .clientOrSidecar else { return }
         let client = request.headers[.authorization] ?? context.remoteAddress?.ipAddress ?? "unknown"
         guard let seconds = self.services.clientLimiter.secondsToWait(client: client) else { return }
+        self.services.metrics.clientLimited()
         throw RequestRefusal(.tooManyRequests, "Too many requests", headers: [.retryAfter: String(seconds)])
     }
 

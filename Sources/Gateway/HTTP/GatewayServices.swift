@@ -17,6 +17,7 @@ public final class GatewayServices: Sendable {
     /// For everything that is not about one request.
     public let logger: Logger
     let clientLimiter: ClientRateLimiter
+    let statusCounts: StatusCounts
     private let draining = Mutex(false)
 
     /// The parts of a gateway.
@@ -34,6 +35,7 @@ public final class GatewayServices: Sendable {
         self.queue = queue
         self.metrics = metrics
         self.logger = logger
+        self.statusCounts = StatusCounts(store: service.store)
         self.clientLimiter = ClientRateLimiter(limit: settings.requestsPerSecondAndClient)
     }
 

@@ -66,14 +66,13 @@ enum OperationRoutes {
 
     /// GET /metrics
     private static func metrics(_ request: Request, _ call: RouteCall) async throws -> Response {
-        // Without the store the rest is still worth knowing.
-        let counts = (try? await call.services.store.countsByStatus()) ?? [:]
-        let page = MetricsPage.text(
-            call.services.metrics.snapshot,
-            envelopesByStatus: counts,
-            configurationGeneration: call.services.service.catalog.current.generation
+        let page = MetricsPage(
+            state: call.services.metrics.snapshot,
+            envelopesByStatus: await call.services.statusCounts.current(),
+            configurationGeneration: call.services.service.catalog.current.generation,
+            process: .current()
         )
-        return .bytes(Array(page.utf8), type: "text/plain; version=0.0.4; charset=utf-8")
+        return .bytes(Array(page.text.utf8), type: "text/plain; version=0.0.4; charset=utf-8")
     }
 
     /// GET /.well-known/oauth-protected-resource (RFC 9728), when tokens of an issuer are accepted.

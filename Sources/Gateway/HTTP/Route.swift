@@ -63,6 +63,8 @@ public struct RouteCall: Sendable {
     public let principal: String?
     /// Everything the gateway consists of.
     public let services: GatewayServices
+    /// Where the request came in.
+    let connection: ClientConnection
 
     /// The first `{…}` segment.
     public var id: String { self.parameters.first ?? "" }

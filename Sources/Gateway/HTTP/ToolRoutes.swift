@@ -12,12 +12,14 @@ enum ToolRoutes {
     private static func call(_ request: Request, _ call: RouteCall) async throws -> Response {
         let body = try await request.bodyBytes(upTo: call.services.settings.maximumBodyByteCount)
         let (name, arguments) = try self.parse(body)
-        let context = CallContext(
+        var context = CallContext(
             principal: call.principal,
             idempotencyKey: try self.idempotencyKey(request),
-            headers: TraceContext.headers(of: request),
+            headers: TraceHeaders.of(request.headers),
             checksStrictly: call.services.settings.checksArgumentsStrictly
         )
+        call.services.service.tracer?.begin(&context, tool: name, route: "/tools/call")
+        defer { context.span?.end() }
         do throws(CallError) {
             let receipt = try await call.services.service.call(name, arguments: arguments, context: context)
             let waits = receipt.tool.response == .wait || request.uri.queryParameters["wait"] == "true"
@@ -75,8 +77,8 @@ enum ToolRoutes {
 extension HTTPField.Name {
     static let idempotencyKey = HTTPField.Name("Idempotency-Key").unsafelyKnown
     static let lastEventID = HTTPField.Name("Last-Event-ID").unsafelyKnown
-    static let traceParent = HTTPField.Name("traceparent").unsafelyKnown
     static let traceState = HTTPField.Name("tracestate").unsafelyKnown
+    static let traceParent = HTTPField.Name("traceparent").unsafelyKnown
     static let baggage = HTTPField.Name("baggage").unsafelyKnown
     static let xAccelBuffering = HTTPField.Name("X-Accel-Buffering").unsafelyKnown
 }
@@ -86,23 +88,6 @@ extension HTTPField.Name? {
     fileprivate var unsafelyKnown: HTTPField.Name {
         guard let name = self else { preconditionFailure("a constant header name is a valid token") }
         return name
-    }
-}
-
-/// W3C trace context of a request, for the envelope's headers (`gateway.md` 25.9).
-enum TraceContext {
-    /// Longest value; `tracestate` may have 512 bytes.
-    private static let maximumByteCount = 1024
-
-    static func headers(of request: Request) -> [String: RawJSON] {
-        var headers: [String: RawJSON] = [:]
-        for name in [HTTPField.Name.traceParent, .traceState, .baggage] {
-            guard let value = request.headers[name], value.utf8.count <= self.maximumByteCount else { continue }
-            var writer = JSONWriter()
-            writer.string(value)
-            headers[name.canonicalName] = RawJSON(trusted: writer.bytes)
-        }
-        return headers
     }
 }
 

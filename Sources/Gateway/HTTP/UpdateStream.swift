@@ -14,14 +14,12 @@ enum UpdateStream {
         let updates = call.services.service.feed.updates(of: record, after: self.position(request))
         let services = call.services
         let body = ResponseBody { writer in
-            services.metrics.streamOpened()
-            defer { services.metrics.streamClosed() }
+            services.metrics.streamOpened(.updates)
+            defer { services.metrics.streamClosed(.updates) }
+            let watch = call.connection.whenClientLeaves { updates.end() }
+            defer { watch.cancel() }
             var writer = writer
-            try await request.body.consumeWithInboundCloseHandler { _ in
-                try await self.write(updates, to: &writer, services)
-            } onInboundClosed: {
-                updates.end()
-            }
+            try await self.write(updates, to: &writer, services)
             try await writer.finish(nil)
         }
         return Response(

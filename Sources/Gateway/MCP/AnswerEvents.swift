@@ -1,4 +1,3 @@
-internal import Hummingbird
 internal import Synchronization
 
 /// Merges everything that may happen to one open answer into one sequence, and owns the tasks that watch for it.
@@ -7,6 +6,7 @@ final class AnswerEvents<Event: Sendable>: Sendable {
     let sequence: AsyncStream<Event>
     private let continuation: AsyncStream<Event>.Continuation
     private let tasks = Mutex<[Task<Void, Never>]>([])
+    private let watches = Mutex<[ClientConnection.Watch]>([])
 
     init() {
         (self.sequence, self.continuation) = AsyncStream.makeStream()
@@ -30,25 +30,19 @@ final class AnswerEvents<Event: Sendable>: Sendable {
         }
     }
 
-    /// Sends `event` when the client closes its connection. The connection serves no further request afterwards.
-    ///
-    /// - Parameter body: of a request whose body was collected; Hummingbird reads it again and then what follows.
-    func watchConnection(of body: RequestBody, _ event: Event) {
-        self.run { events in
-            let (never, hold) = AsyncStream<Void>.makeStream()
-            defer { hold.finish() }
-            // An error here means that the connection is gone, which the handler was told.
-            try? await body.consumeWithInboundCloseHandler { body in
-                for try await _ in body {}  // Lets the reading of the connection go on to where it may end.
-                for await _ in never {}
-            } onInboundClosed: {
-                events.send(event)
-            }
-        }
+    /// Sends `event` when the client closes its connection.
+    func watch(_ connection: ClientConnection, _ event: Event) {
+        let watch = connection.whenClientLeaves { self.send(event) }
+        self.watches.withLock { $0.append(watch) }
     }
 
-    /// Ends all watching and waits until nothing reads the connection any more; then the answer may be finished.
+    /// Ends all watching and waits for the tasks' end.
     func stop() async {
+        let watches = self.watches.withLock { watches in
+            defer { watches.removeAll() }
+            return watches
+        }
+        for watch in watches { watch.cancel() }
         let tasks = self.tasks.withLock { tasks in
             defer { tasks.removeAll() }
             return tasks

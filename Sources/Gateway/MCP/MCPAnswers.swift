@@ -19,8 +19,14 @@ enum MCPAnswer {
     /// 202 without body.
     static var accepted: Response { Response(status: .accepted, headers: [.contentLength: "0"]) }
 
+    /// One JSON-RPC message as the only event of a stream.
+    static func stream(_ message: [UInt8], _ metrics: GatewayMetrics) -> Response {
+        self.stream(metrics) { writer in try await writer.write(ByteBuffer(bytes: EventStream.message(message))) }
+    }
+
     /// A stream of events, written by `write`.
     static func stream(
+        _ metrics: GatewayMetrics,
         _ write: @escaping @Sendable @concurrent (inout any ResponseBodyWriter) async throws -> Void
     ) -> Response {
         Response(
@@ -30,6 +36,8 @@ enum MCPAnswer {
                 .xAccelBuffering: "no",
             ],
             body: ResponseBody { writer in
+                metrics.streamOpened(.mcp)
+                defer { metrics.streamClosed(.mcp) }
                 // Headers leave with the first bytes: the client should know at once that the stream is open.
                 try await writer.write(ByteBuffer(string: ":\n\n"))
                 try await write(&writer)

@@ -8,7 +8,10 @@ extension MCPEndpoint {
     func call(_ call: ToolCall, _ caller: MCPCaller) async throws -> Response {
         guard let name = call.params["name"]?.string else { throw RPCError(.invalidParams, "name must be a string") }
         let snapshot = self.tools.current
-        guard let tool = snapshot.byName[name].map({ snapshot.tools[$0] }) else { throw Self.unknownTool(name) }
+        guard let tool = snapshot.byName[name].map({ snapshot.tools[$0] }) else {
+            self.service.metrics.refused(.unknownTool)
+            throw Self.unknownTool(name)
+        }
         if call.era == .modern {
             try tool.interface.parameterHeaders.check(arguments: call.arguments, headers: caller.headers)
             guard call.media.json || call.media.eventStream else {
@@ -20,8 +23,12 @@ extension MCPEndpoint {
             requested: call.meta[MetaKey.response],
             clientHasTasks: call.clientHasTasks
         )
-        let context = try call.context(principal: caller.principal)
-        if let problem = self.problem(with: call, tool) {
+        var context = try call.context(caller)
+        self.service.tracer?.begin(&context, tool: name, route: "/mcp")
+        defer { context.span?.end() }
+        if let problem = ArgumentCheck.problem(with: call.arguments, of: tool) {
+            self.service.metrics.refused(.badArguments)
+            context.span?.failed(.badArguments)
             return self.answer(.failure(problem), to: call)
         }
         let receipt: CallReceipt
@@ -44,20 +51,6 @@ extension MCPEndpoint {
         RPCError(.invalidParams, "tool '\(name)' not found: tool not found")
     }
 
-    /// First what the original says about missing parameters, in its words; then everything that the schema says.
-    private func problem(with call: ToolCall, _ tool: MCPTools.Tool) -> String? {
-        // It takes its own arguments and has texts of its own (gateway.md 2.6).
-        guard !tool.definition.isBuiltIn else { return nil }
-        let given = call.arguments ?? .null
-        if let arguments = given == .null ? JSONObject() : given.object {
-            for parameter in tool.definition.parameters
-            where parameter.isRequired && arguments[parameter.name] == nil {
-                return "missing required parameter: \(parameter.name)"
-            }
-        }
-        return ArgumentValidation.problem(call.arguments, tool: tool.interface)
-    }
-
     private func answer(_ result: CallResult, to call: ToolCall) -> Response {
         self.answer(result.encoded(for: call.version), to: call)
     }
@@ -66,7 +59,7 @@ extension MCPEndpoint {
     private func answer(_ result: [UInt8], to call: ToolCall) -> Response {
         let message = RPCResponse.result(result, to: call.id)
         guard !call.media.json else { return MCPAnswer.json(message) }
-        return MCPAnswer.stream { writer in try await writer.write(ByteBuffer(bytes: EventStream.message(message))) }
+        return MCPAnswer.stream(message, self.service.metrics)
     }
 
     private func answerTask(_ receipt: CallReceipt, to call: ToolCall) async throws -> Response {

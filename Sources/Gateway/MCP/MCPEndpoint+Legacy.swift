@@ -106,7 +106,7 @@ extension MCPEndpoint {
         let number = self.openStreams.add(events, session: session)
         self.watch(events, caller)
         self.watchTools(events)
-        return MCPAnswer.stream { writer in
+        return MCPAnswer.stream(self.service.metrics) { writer in
             let changed = RPCResponse.notification("notifications/tools/list_changed", params: [:])
             do {
                 loop: for await event in events.sequence {
@@ -129,7 +129,7 @@ extension MCPEndpoint {
     /// What every long stream watches for.
     func watch(_ events: AnswerEvents<OpenStreams.Event>, _ caller: MCPCaller) {
         events.tick(every: self.configuration.keepAliveInterval, .quiet)
-        events.watchConnection(of: caller.request.body, .clientClosed)
+        events.watch(caller.connection, .clientClosed)
     }
 
     func watchTools(_ events: AnswerEvents<OpenStreams.Event>) {

@@ -14,7 +14,7 @@ extension MCPEndpoint {
         self.watch(events, caller)
         if honoured.toolsListChanged { self.watchTools(events) }
         for (event, updates) in watched { self.watch(updates, events, event) }
-        return MCPAnswer.stream { writer in
+        return MCPAnswer.stream(self.service.metrics) { writer in
             do {
                 let first = honoured.acknowledgement(id: request.id)
                 try await writer.write(ByteBuffer(bytes: EventStream.message(first)))

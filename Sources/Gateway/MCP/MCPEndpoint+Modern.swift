@@ -36,9 +36,7 @@ extension MCPEndpoint {
         let message = RPCResponse.result(result, to: request.id)
         switch (caller.media.json, caller.media.eventStream) {
         case (true, _): return MCPAnswer.json(message)
-        case (false, true):
-            return MCPAnswer.stream { writer in try await writer.write(ByteBuffer(bytes: EventStream.message(message)))
-            }
+        case (false, true): return MCPAnswer.stream(message, self.service.metrics)
         case (false, false): return Response.error(.notAcceptable, "Not acceptable")
         }
     }

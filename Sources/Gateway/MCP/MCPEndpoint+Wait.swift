@@ -106,7 +106,7 @@ struct WaitingAnswer: Sendable {
             events.send(WaitingSignal(event: .shutdown))
         }
         self.events.tick(every: self.endpoint.configuration.keepAliveInterval, WaitingSignal(event: .quiet))
-        self.events.watchConnection(of: caller.request.body, WaitingSignal(event: .clientClosed))
+        self.events.watch(caller.connection, WaitingSignal(event: .clientClosed))
         if let key = self.key { self.endpoint.openCalls.add(key, self.events) }
     }
 
@@ -146,7 +146,7 @@ struct WaitingAnswer: Sendable {
         signal: WaitingSignal,
         after sequence: Int64
     ) -> Response {
-        MCPAnswer.stream { writer in
+        MCPAnswer.stream(self.endpoint.service.metrics) { writer in
             var answer = answer
             var historyID = sequence
             do {

@@ -1,5 +1,5 @@
 internal import HTTPTypes
-public import Hummingbird
+internal import Hummingbird
 public import Logging
 internal import MCP
 internal import NIOCore
@@ -23,7 +23,7 @@ public final class MCPEndpoint: Sendable {
         logger: Logger
     ) {
         self.service = service
-        self.tools = MCPTools(catalog: service.catalog, logger: logger)
+        self.tools = service.tools
         self.configuration = configuration
         self.server = ServerDescription(
             buildVersion: configuration.buildVersion,
@@ -39,14 +39,13 @@ public final class MCPEndpoint: Sendable {
     /// Answers any request to the endpoint.
     ///
     /// - Parameter principal: who calls, when authentication is on.
-    public func respond(to request: Request, principal: String?) async throws -> Response {
+    func respond(to request: Request, principal: String?, connection: ClientConnection) async throws -> Response {
         let headers = HeaderFields(request.headers)
         guard self.origins.accepts(headers.first("Origin")) else {
             return Response.error(.forbidden, "Origin is not allowed")
         }
-        var request = request
-        let body = try await request.collectedBytes(upTo: self.configuration.bodyLimit)
-        let caller = MCPCaller(request: request, headers: headers, principal: principal)
+        let body = try await request.bodyBytes(upTo: self.configuration.bodyLimit)
+        let caller = MCPCaller(request: request, headers: headers, principal: principal, connection: connection)
         switch request.method {
         case .post: return await self.post(body, caller)
         case .get where !caller.namesModernVersion: return try await self.openLegacyStream(caller)
@@ -87,28 +86,12 @@ public final class MCPEndpoint: Sendable {
     }
 }
 
-extension Request {
-    /// The whole body, which stays readable: a long answer watches the connection through it.
-    fileprivate mutating func collectedBytes(upTo limit: Int) async throws -> [UInt8] {
-        let refusal = RequestRefusal(
-            .contentTooLarge,
-            "Request body exceeds \(limit) bytes",
-            headers: [.connection: "close"]
-        )
-        if let announced = self.headers[.contentLength].flatMap({ Int($0) }), announced > limit { throw refusal }
-        do {
-            return Array(try await self.collectBody(upTo: limit).readableBytesView)
-        } catch is NIOTooManyBytesError {
-            throw refusal
-        }
-    }
-}
-
 /// One HTTP request and who sent it.
 struct MCPCaller: Sendable {
     var request: Request
     var headers: HeaderFields
     var principal: String?
+    var connection: ClientConnection
 
     var versionHeader: String? { self.headers.first(HeaderName.protocolVersion) }
     var media: AcceptedMedia { AcceptedMedia(self.headers.first("Accept")) }

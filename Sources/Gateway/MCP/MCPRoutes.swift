@@ -6,7 +6,13 @@ extension MCPEndpoint {
     /// original (`gateway.md` 10.5).
     public var routes: [Route] {
         [
-            Route("/mcp", access: .client, [nil: { try await self.respond(to: $0, principal: $1.principal) }])
+            Route(
+                "/mcp",
+                access: .client,
+                [
+                    nil: { try await self.respond(to: $0, principal: $1.principal, connection: $1.connection) }
+                ]
+            )
         ]
     }
 }

@@ -84,6 +84,12 @@ final class MCPTools: Sendable {
         }
     }
 
+    /// What the tool's schema says against these arguments; nil when nothing, or when there is no such tool.
+    func problem(with arguments: RawJSON?, of name: String) -> String? {
+        let snapshot = self.current
+        return snapshot.byName[name].flatMap { ArgumentCheck.problem(with: arguments, of: snapshot.tools[$0]) }
+    }
+
     /// A tool that cannot be shown is left out; the loader refuses such tools, so this is a second line of defence.
     private func converted(_ source: ToolCatalog.Snapshot) -> Snapshot {
         var tools: [Tool] = []

@@ -1,3 +1,4 @@
+internal import HummingbirdCore
 internal import MCP
 
 /// A `tools/call` of either era.
@@ -51,17 +52,18 @@ struct ToolCall: Sendable {
     }
 
     /// What the envelope is told about its caller.
-    func context(principal: String?) throws(RPCError) -> CallContext {
-        var context = CallContext(principal: principal)
+    func context(_ caller: MCPCaller) throws(RPCError) -> CallContext {
+        var context = CallContext(principal: caller.principal)
         if let key = self.meta[MetaKey.idempotencyKey] {
             guard let text = key.string, (1...256).contains(text.utf8.count) else {
                 throw RPCError(.invalidParams, "\(MetaKey.idempotencyKey) must be a string of 1 to 256 bytes")
             }
             context.idempotencyKey = text
         }
-        for (name, value) in RequestMeta.traceContext(of: self.meta) {
-            context.headers[name] = RawJSON(checking: JSONTree.string(value).bytes)
-        }
+        // A message may come through a proxy that has a trace of its own: what the message says is nearer to the caller.
+        let own = RequestMeta.traceContext(of: self.meta)
+        if own[TraceHeaders.parent] == nil { context.headers = TraceHeaders.of(caller.request.headers) }
+        for (name, value) in own { context.headers[name] = RawJSON(checking: JSONTree.string(value).bytes) }
         return context
     }
 }

@@ -96,7 +96,13 @@ enum PageRoutes {
             let problem: String
             do {
                 let arguments = try FormField.arguments(tool.parameters, values: values)
-                let context = CallContext(principal: call.principal, checksStrictly: true)
+                var context = CallContext(
+                    principal: call.principal,
+                    headers: TraceHeaders.of(request.headers),
+                    checksStrictly: true
+                )
+                call.services.service.tracer?.begin(&context, tool: tool.name, route: "/ui/tools/{name}")
+                defer { context.span?.end() }
                 let receipt = try await call.services.service.call(tool.name, arguments: arguments, context: context)
                 return self.redirect(to: PageLayout.envelopePath(receipt.envelopeID))
             } catch let fault as FormField.Fault {
@@ -163,7 +169,12 @@ enum PageRoutes {
             return self.redirect(to: "/ui/login")
         }
         return try await body(
-            RouteCall(parameters: call.parameters, principal: principal, services: call.services)
+            RouteCall(
+                parameters: call.parameters,
+                principal: principal,
+                services: call.services,
+                connection: call.connection
+            )
         )
     }
 

@@ -1,3 +1,5 @@
+internal import Support
+
 /// Parameters of a tool, nested ones included.
 struct ToolParameterReader {
     /// Deepest nesting of properties and items.
@@ -52,8 +54,9 @@ struct ToolParameterReader {
     /// Clients drop tools whose mirrored headers break the rules (`gateway.md` 18.4), so they are refused here.
     private func header(_ node: YAMLValue, _ type: ParameterType, _ trail: String) throws(ToolFileError) -> String {
         let name = try node.text()
-        let isToken = !name.isEmpty && name.utf8.allSatisfy(Self.isTokenByte)
-        guard isToken else { throw self.error(node, trail + "mcp_header \(quoted(name)) is not a header name") }
+        guard HTTPFieldName.isValid(name) else {
+            throw self.error(node, trail + "mcp_header \(quoted(name)) is not a header name")
+        }
         guard type == .string || type == .integer || type == .boolean, !trail.contains("items: ") else {
             throw self.error(node, trail + "mcp_header needs a string, integer or boolean outside of arrays")
         }
@@ -68,14 +71,6 @@ struct ToolParameterReader {
                 throw self.error(node, "mcp_header \(quoted(header)) is used twice")
             }
             waiting += parameter.properties
-        }
-    }
-
-    /// RFC 9110, 5.6.2.
-    private static func isTokenByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
         }
     }
 

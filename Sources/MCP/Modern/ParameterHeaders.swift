@@ -1,3 +1,5 @@
+internal import Support
+
 /// Arguments that also travel as `Mcp-Param-…` fields, so that proxies can route by them (gateway.md 18.4).
 package struct ParameterHeaders: Sendable {
     private struct Entry: Sendable {
@@ -58,20 +60,13 @@ package struct ParameterHeaders: Sendable {
         of schema: JSONObject,
         at place: String
     ) throws(SchemaError) -> String {
-        guard let token = annotation.string, !token.isEmpty, token.utf8.allSatisfy(self.isTokenCharacter) else {
+        guard let token = annotation.string, HTTPFieldName.isValid(token) else {
             throw SchemaError(pointer: place, reason: "a header name has only letters, digits and !#$%&'*+-.^_`|~")
         }
         guard let type = schema["type"]?.string, ["string", "integer", "boolean"].contains(type) else {
             throw SchemaError(pointer: place, reason: "only strings, integers and booleans travel as headers")
         }
         return HeaderName.parameterPrefix + token
-    }
-
-    private static func isTokenCharacter(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-        }
     }
 
     /// Compares the fields of a call with its arguments.

@@ -176,6 +176,10 @@ class World:
         self._others.append(gateway)
         return gateway
 
+    def add_other(self, process):
+        """Ends a process of another suite's harness, which has `stop()` and `log()`, with this world."""
+        self._others.append(process)
+
     def proxy(self, delay=0.0):
         """A proxy in front of this world's broker; `proxied_url` points to it."""
         proxy = Proxy("127.0.0.1", self.broker.port, delay)

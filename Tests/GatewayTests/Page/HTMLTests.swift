@@ -89,10 +89,10 @@ import Testing
     }
 
     static func timeline(_ status: EnvelopeStatus, _ updates: [EnvelopeUpdate], now: Int64) -> RouteTimeline {
-        var state = EnvelopeState(id: "e", actors: ["a", "b", "c"])
+        var state = EnvelopeState(id: "e", actors: ["a", "b", "c"], createdAt: self.time(0))
         state.status = status
         state.currentActorIndex = updates.last?.currentActorIndex ?? 0
-        var record = EnvelopeRecord(state: state, payload: .emptyObject, createdAt: self.time(0))
+        var record = EnvelopeRecord(state: state, payload: .emptyObject)
         record.updatedAt = self.time(now)
         return RouteTimeline(record, updates: updates, now: self.time(now))
     }

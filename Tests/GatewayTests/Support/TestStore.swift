@@ -56,11 +56,11 @@ extension NewEnvelope {
         createdAt: EpochTime = .now(),
         idempotency: IdempotencyKey? = nil
     ) -> NewEnvelope {
-        var state = EnvelopeState(id: id, actors: actors, deadline: deadline)
+        var state = EnvelopeState(id: id, actors: actors, deadline: deadline, createdAt: createdAt)
+        state.tool = tool
         let first = EnvelopeLifeCycle.sending(&state, createdAt)
         let json = RawJSON(checking: payload) ?? .null
-        var record = EnvelopeRecord(state: state, payload: json, createdAt: createdAt)
-        record.tool = tool
+        var record = EnvelopeRecord(state: state, payload: json)
         record.routeMetadata = CallPreparation.jobMetadata(id)
         var new = NewEnvelope(record: record)
         new.firstUpdate = first
@@ -72,7 +72,7 @@ extension NewEnvelope {
     /// A fan-out child.
     static func child(of parentID: String, id: String) -> NewEnvelope {
         let state = EnvelopeState(id: id, parentID: parentID, actors: ["a", "b"])
-        return NewEnvelope(record: EnvelopeRecord(state: state, payload: .null, createdAt: .now()))
+        return NewEnvelope(record: EnvelopeRecord(state: state, payload: .null))
     }
 
     var id: String { self.record.state.id }

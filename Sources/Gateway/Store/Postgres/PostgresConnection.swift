@@ -54,7 +54,9 @@ final class PostgresConnection {
 
     /// Whether the server has closed the connection, as far as can be told without asking.
     var isAlive: Bool {
-        PQconsumeInput(self.handle) == 1 && PQstatus(self.handle) == CONNECTION_OK
+        // Twice: a server that shuts down says so first, and only the second reading finds the end behind its words.
+        PQconsumeInput(self.handle) == 1 && PQconsumeInput(self.handle) == 1
+            && PQstatus(self.handle) == CONNECTION_OK
     }
 
     /// Runs statements without parameters, outside of pipelines.

@@ -12,9 +12,17 @@ final class PostgresListener: Sendable {
     private let isClosed = Mutex(false)
     private let signal: EventSignal
     private let thread = Mutex<DedicatedThread?>(nil)
+    private let metrics: GatewayMetrics
 
     /// Nil when the system has no threads or descriptors left.
-    init?(url: String, replica: String, logger: Logger, onChange: @escaping @Sendable (StoreChange) -> Void) {
+    init?(
+        url: String,
+        replica: String,
+        metrics: GatewayMetrics,
+        logger: Logger,
+        onChange: @escaping @Sendable (StoreChange) -> Void
+    ) {
+        self.metrics = metrics
         guard let signal = EventSignal() else { return nil }
         self.signal = signal
         let thread = DedicatedThread(name: "pg-listener") { [self] in
@@ -39,6 +47,8 @@ final class PostgresListener: Sendable {
         while !self.isClosed.withLock({ $0 }) {
             do {
                 let connection = try PostgresConnection(url: url)
+                self.metrics.databaseConnections(changedBy: 1)
+                defer { self.metrics.databaseConnections(changedBy: -1) }
                 try connection.execute("LISTEN \(ReplicaNotification.channel)")
                 // What happened before we listened is unknown.
                 onChange(.unknown)

@@ -2,7 +2,7 @@
 enum PostgresStatement {
     static let stateColumns = """
         id, parent_id, status, route_actors, progress_percent::float8, current_actor_idx, current_actor_name, message,
-        error, completed_actors, deadline, cancelled_at, result_uri, principal, actors_completed
+        error, completed_actors, deadline, cancelled_at, result_uri, principal, created_at, tool
         """
 
     // MARK: Events
@@ -133,10 +133,10 @@ enum PostgresStatement {
         """
     static let loadState = "SELECT \(stateColumns) FROM envelopes WHERE id = $1"
     static let recordColumns = """
-        route_current, route_metadata, headers, timeout_sec, tool, children_total, children_done, created_at, updated_at
+        route_current, route_metadata, headers, timeout_sec, children_total, children_done, updated_at
         """
     /// Index of the first column of `recordColumns`.
-    private static let recordStart: Int32 = 15
+    private static let recordStart: Int32 = 16
     static let unsent = """
         SELECT \(stateColumns), \(recordColumns), payload, result FROM envelopes
         WHERE id IN (SELECT envelope_id FROM asya_gateway_outbox WHERE created_at <= $1 ORDER BY created_at LIMIT $2)
@@ -155,7 +155,8 @@ enum PostgresStatement {
             id: row.text(0) ?? "",
             parentID: row.text(1),
             actors: row.texts(3) ?? [],
-            deadline: row.time(10)
+            deadline: row.time(10),
+            createdAt: row.time(14) ?? EpochTime(microseconds: 0)
         )
         state.status = EnvelopeStatus(rawValue: row.text(2) ?? "") ?? .unknown
         state.progressPercent = row.double(4) ?? 0
@@ -167,23 +168,22 @@ enum PostgresStatement {
         state.cancelledAt = row.time(11)
         state.resultURI = row.text(12)
         state.principal = row.text(13)
+        state.tool = row.text(15)
         return state
     }
 
     static func record(_ row: PostgresRow, withContent: Bool) -> EnvelopeRecord {
         let start = self.recordStart
-        let createdAt = row.time(start + 7) ?? EpochTime(microseconds: 0)
-        let payload = withContent ? row.json(start + 9) ?? .null : .null
-        var record = EnvelopeRecord(state: self.state(row), payload: payload, createdAt: createdAt)
+        let payload = withContent ? row.json(start + 7) ?? .null : .null
+        var record = EnvelopeRecord(state: self.state(row), payload: payload)
         record.routeCurrent = row.integer(start) ?? 0
         record.routeMetadata = row.json(start + 1)
         record.headers = row.json(start + 2)
         record.timeoutSeconds = row.integer(start + 3)
-        record.tool = row.text(start + 4)
-        record.childrenTotal = row.integer(start + 5) ?? 0
-        record.childrenDone = row.integer(start + 6) ?? 0
-        record.updatedAt = row.time(start + 8) ?? createdAt
-        record.result = withContent ? row.json(start + 10) : nil
+        record.childrenTotal = row.integer(start + 4) ?? 0
+        record.childrenDone = row.integer(start + 5) ?? 0
+        record.updatedAt = row.time(start + 6) ?? record.createdAt
+        record.result = withContent ? row.json(start + 8) : nil
         return record
     }
 

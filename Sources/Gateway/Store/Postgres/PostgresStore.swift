@@ -1,4 +1,4 @@
-public import Logging
+internal import Logging
 internal import Support
 internal import Synchronization
 
@@ -23,10 +23,11 @@ public final class PostgresStore: EnvelopeStore {
     /// - Parameters:
     ///   - url: as in `ASYA_DATABASE_URL`; every setting of libpq may be in it.
     ///   - maximumConnections: `ASYA_DB_MAX_CONNS`; at least three are used.
-    public init(
+    init(
         url: String,
         migrates: Bool = true,
         maximumConnections: Int = 10,
+        ages: ConnectionAges = .unlimited,
         metrics: GatewayMetrics = GatewayMetrics(),
         logger: Logger
     ) throws {
@@ -34,14 +35,21 @@ public final class PostgresStore: EnvelopeStore {
         let handler = HandlerBox()
         let replica = UUIDText.random()
         let writer = BatchWriter<PostgresWrite>(name: "pg-writer") { batches in
-            let link = PostgresLink(url: url)
+            let link = PostgresLink(url: url, ages: ages, metrics: metrics)
             PostgresWriterSession(link: link, replica: replica) { handler.call(.envelopes($0)) }.run(batches)
         }
         let readerCount = min(max(1, maximumConnections - 2), Self.readerLimit)
         let readers = (0..<readerCount).compactMap { _ in
-            BatchWriter<PostgresRead>(name: "pg-reader") { PostgresReaderSession(link: PostgresLink(url: url)).run($0) }
+            BatchWriter<PostgresRead>(name: "pg-reader") { batches in
+                let link = PostgresLink(url: url, ages: ages, metrics: metrics)
+                PostgresReaderSession(link: link).run(batches)
+            }
         }
-        let listener = PostgresListener(url: url, replica: replica, logger: logger) { handler.call($0) }
+        // One writes and one listens.
+        metrics.databaseConnections(limit: readerCount + 2)
+        let listener = PostgresListener(url: url, replica: replica, metrics: metrics, logger: logger) {
+            handler.call($0)
+        }
         guard let writer, readers.count == readerCount, let listener else {
             throw StoreError.unavailable("cannot start a thread")
         }
@@ -65,16 +73,16 @@ public final class PostgresStore: EnvelopeStore {
     // MARK: Threads
 
     private func write(_ name: String, _ operation: PostgresWrite.Operation) async throws -> PostgresWrite.Answer {
-        let started = MonotonicClock.nanoseconds()
+        let started = self.metrics.storeStarted()
         do {
             let answer = try await withCheckedThrowingContinuation { continuation in
                 let write = PostgresWrite(operation: operation) { continuation.resume(with: $0) }
                 if !self.writer.submit(write) { continuation.resume(throwing: StoreError.closed) }
             }
-            self.metrics.stored(name, nanoseconds: MonotonicClock.nanoseconds() - started, failed: false)
+            self.metrics.storeEnded(name, started, failed: false)
             return answer
         } catch {
-            self.metrics.stored(name, nanoseconds: MonotonicClock.nanoseconds() - started, failed: true)
+            self.metrics.storeEnded(name, started, failed: true)
             throw error
         }
     }
@@ -85,7 +93,7 @@ public final class PostgresStore: EnvelopeStore {
         _ values: [PostgresValue] = [],
         _ convert: @escaping @Sendable (PostgresResult) -> Value
     ) async throws -> Value {
-        let started = MonotonicClock.nanoseconds()
+        let started = self.metrics.storeStarted()
         do {
             let value = try await withCheckedThrowingContinuation { continuation in
                 let read = PostgresRead(sql: sql, values: values) { continuation.resume(with: $0.map(convert)) }
@@ -93,10 +101,10 @@ public final class PostgresStore: EnvelopeStore {
                 let reader = self.readers[Int(truncatingIfNeeded: started / 64 % UInt64(self.readers.count))]
                 if !reader.submit(read) { continuation.resume(throwing: StoreError.closed) }
             }
-            self.metrics.stored(name, nanoseconds: MonotonicClock.nanoseconds() - started, failed: false)
+            self.metrics.storeEnded(name, started, failed: false)
             return value
         } catch {
-            self.metrics.stored(name, nanoseconds: MonotonicClock.nanoseconds() - started, failed: true)
+            self.metrics.storeEnded(name, started, failed: true)
             throw error
         }
     }
@@ -176,8 +184,10 @@ public final class PostgresStore: EnvelopeStore {
     }
 
     /// See `EnvelopeStore`.
-    public func failOverdue(limit: Int) async throws -> Int {
-        try await self.count("fail_overdue", .failOverdue(limit: limit))
+    public func failOverdue(limit: Int) async throws -> [EnvelopeState] {
+        let answer = try await self.write("fail_overdue", .failOverdue(limit: limit))
+        guard case .ended(let states) = answer else { return [] }
+        return states
     }
 
     /// See `EnvelopeStore`.

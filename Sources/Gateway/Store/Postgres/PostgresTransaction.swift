@@ -98,9 +98,12 @@ struct PostgresTransaction {
             self.sent.append(id)
             return .done
         case .failOverdue:
-            for id in self.overdue { _ = try self.apply(.deadlinePassed, id) }
-            defer { self.overdue.removeAll() }
-            return .count(self.overdue.count)
+            var ended: [EnvelopeState] = []
+            for id in self.overdue {
+                if case .applied(let state) = try self.apply(.deadlinePassed, id) { ended.append(state) }
+            }
+            self.overdue.removeAll()
+            return .ended(ended)
         case .prune(let rules, let limit): return .count(try self.prune(rules, limit))
         case .terminateSession(let id):
             try self.enqueue(PostgresStatement.terminateSession, [.text(id), .time(self.now)])

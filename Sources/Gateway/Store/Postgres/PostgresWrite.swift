@@ -15,6 +15,7 @@ struct PostgresWrite: Sendable {
         case created(CreationOutcome)
         case event(EventOutcome)
         case count(Int)
+        case ended([EnvelopeState])
         case done
     }
 

@@ -104,24 +104,37 @@ final class PostgresWriterSession {
 /// A connection that is made again after it was lost. Confined to one thread.
 final class PostgresLink {
     private let url: String
-    private var opened: PostgresConnection?
+    private let ages: ConnectionAges
+    private let metrics: GatewayMetrics
+    private var opened: (connection: PostgresConnection, at: UInt64, usedAt: UInt64)?
 
-    init(url: String) {
+    init(url: String, ages: ConnectionAges, metrics: GatewayMetrics) {
         self.url = url
+        self.ages = ages
+        self.metrics = metrics
     }
 
-    /// The connection, after a check that the server has not closed it meanwhile.
+    /// The connection, after a check that it is not too old and the server has not closed it meanwhile.
     func connection() throws(PostgresConnection.Failure) -> PostgresConnection {
-        if let opened = self.opened, opened.isAlive { return opened }
-        self.opened = nil
+        let now = MonotonicClock.nanoseconds()
+        if let opened = self.opened {
+            self.opened?.usedAt = now
+            if !self.ages.isOver(openedAt: opened.at, usedAt: opened.usedAt, now: now), opened.connection.isAlive {
+                return opened.connection
+            }
+        }
+        self.drop()
         let connection = try PostgresConnection(url: self.url)
-        self.opened = connection
+        self.opened = (connection, now, now)
+        self.metrics.databaseConnections(changedBy: 1)
         return connection
     }
 
-    /// The connection failed.
+    /// The connection failed, or its time is over.
     func drop() {
+        guard self.opened != nil else { return }
         self.opened = nil
+        self.metrics.databaseConnections(changedBy: -1)
     }
 
     static func translated(_ error: any Error) -> any Error {

@@ -2,13 +2,13 @@
 extension SQLiteSession {
     private static let stateColumns = """
         seq, id, parent_id, status, actors, progress_percent, current_actor_idx, current_actor_name, message, error,
-        completed_actors, deadline, cancelled_at, result_uri, principal
+        completed_actors, deadline, cancelled_at, result_uri, principal, created_at, tool
         """
     private static let recordColumns = """
-        route_current, route_metadata, headers, timeout_sec, tool, children_total, children_done, created_at, updated_at
+        route_current, route_metadata, headers, timeout_sec, children_total, children_done, updated_at
         """
     /// Index of the first column of `recordColumns`.
-    private static let recordStart: Int32 = 15
+    private static let recordStart: Int32 = 17
 
     func state(of id: String) throws -> (seq: Int64, state: EnvelopeState)? {
         var found: (Int64, EnvelopeState)?
@@ -133,7 +133,8 @@ extension SQLiteSession {
             id: row.text(1) ?? "",
             parentID: row.text(2),
             actors: StoredList.strings(row.text(4)),
-            deadline: row.time(11)
+            deadline: row.time(11),
+            createdAt: row.time(15) ?? EpochTime(microseconds: 0)
         )
         state.status = EnvelopeStatus(rawValue: row.text(3) ?? "") ?? .unknown
         state.progressPercent = row.double(5)
@@ -145,21 +146,20 @@ extension SQLiteSession {
         state.cancelledAt = row.time(12)
         state.resultURI = row.text(13)
         state.principal = row.text(14)
+        state.tool = row.text(16)
         return state
     }
 
     private static func record(_ row: SQLiteRow) -> EnvelopeRecord {
         let start = self.recordStart
-        let createdAt = row.time(start + 7) ?? EpochTime(microseconds: 0)
-        var record = EnvelopeRecord(state: self.state(row), payload: .null, createdAt: createdAt)
+        var record = EnvelopeRecord(state: self.state(row), payload: .null)
         record.routeCurrent = Int(row.integer(start))
         record.routeMetadata = row.json(start + 1)
         record.headers = row.json(start + 2)
         record.timeoutSeconds = row.optionalInteger(start + 3)
-        record.tool = row.text(start + 4)
-        record.childrenTotal = Int(row.integer(start + 5))
-        record.childrenDone = Int(row.integer(start + 6))
-        record.updatedAt = row.time(start + 8) ?? createdAt
+        record.childrenTotal = Int(row.integer(start + 4))
+        record.childrenDone = Int(row.integer(start + 5))
+        record.updatedAt = row.time(start + 6) ?? record.createdAt
         return record
     }
 }

@@ -189,7 +189,7 @@ final class SQLiteSession {
         )
     }
 
-    func failOverdue(now: EpochTime, limit: Int) throws -> Int {
+    func failOverdue(now: EpochTime, limit: Int) throws -> [EnvelopeState] {
         var ids: [String] = []
         try self.connection().run(
             """
@@ -198,7 +198,9 @@ final class SQLiteSession {
             """,
             [.time(now), .integer(limit)]
         ) { row in ids.append(row.text(0) ?? "") }
-        for id in ids { _ = try self.apply(.deadlinePassed, to: id, now: now) }
-        return ids.count
+        return try ids.compactMap { id in
+            guard case .applied(let state) = try self.apply(.deadlinePassed, to: id, now: now) else { return nil }
+            return state
+        }
     }
 }

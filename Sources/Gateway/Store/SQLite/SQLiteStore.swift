@@ -55,17 +55,17 @@ public final class SQLiteStore: EnvelopeStore {
         _ operation: String,
         _ body: @escaping @Sendable (SQLiteSession) throws -> Value
     ) async throws -> Value {
-        let started = MonotonicClock.nanoseconds()
+        let started = self.metrics.storeStarted()
         do {
             let value = try await withCheckedThrowingContinuation { continuation in
                 if !self.writer.submit(Self.job(body, continuation)) {
                     continuation.resume(throwing: StoreError.closed)
                 }
             }
-            self.metrics.stored(operation, nanoseconds: MonotonicClock.nanoseconds() - started, failed: false)
+            self.metrics.storeEnded(operation, started, failed: false)
             return value
         } catch {
-            self.metrics.stored(operation, nanoseconds: MonotonicClock.nanoseconds() - started, failed: true)
+            self.metrics.storeEnded(operation, started, failed: true)
             throw SQLiteSession.translated(error)
         }
     }
@@ -93,13 +93,11 @@ public final class SQLiteStore: EnvelopeStore {
         _ operation: String,
         _ body: @escaping @Sendable (SQLiteSession) throws -> Value
     ) async throws -> Value {
-        let started = MonotonicClock.nanoseconds()
-        guard let result = await self.reader.run({ session in Result { try body(session) } }) else {
-            throw StoreError.closed
-        }
+        let started = self.metrics.storeStarted()
+        let result = await self.reader.run { session in Result { try body(session) } } ?? .failure(StoreError.closed)
         var hasFailed = false
         if case .failure = result { hasFailed = true }
-        self.metrics.stored(operation, nanoseconds: MonotonicClock.nanoseconds() - started, failed: hasFailed)
+        self.metrics.storeEnded(operation, started, failed: hasFailed)
         return try result.mapError(SQLiteSession.translated).get()
     }
 
@@ -152,7 +150,7 @@ public final class SQLiteStore: EnvelopeStore {
     }
 
     /// See `EnvelopeStore`.
-    public func failOverdue(limit: Int) async throws -> Int {
+    public func failOverdue(limit: Int) async throws -> [EnvelopeState] {
         try await self.write("fail_overdue") { try $0.failOverdue(now: .now(), limit: limit) }
     }
 
