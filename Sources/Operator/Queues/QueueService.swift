@@ -54,6 +54,8 @@ final class QueueService: Sendable {
             timeout: .init(connect: .seconds(5), read: .seconds(5))
         )
         configuration.connectionPool.idleTimeout = .seconds(10)
+        // A management API that is not there is told at once, not after five seconds of trying.
+        configuration.connectionPool.retryConnectionEstablishment = false
         configuration.httpVersion = .http1Only
         self.http = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }
@@ -74,14 +76,28 @@ final class QueueService: Sendable {
         }
     }
 
-    /// Removes an actor's queue and says how many messages went with it, when the broker told.
-    func delete(_ queueName: String, of actor: ObjectKey, on transport: TransportDefinition) async throws -> Int? {
+    /// A queue that was there, and how many messages went with it.
+    struct Deletion: Equatable, Sendable {
+        var queueName: String
+        var messageCount: Int
+    }
+
+    /// Removes an actor's queue and its dead-letter queue. Each is looked for by itself: a try before this one may have
+    /// ended between the two.
+    func delete(
+        _ queueName: String,
+        of actor: ObjectKey,
+        on transport: TransportDefinition
+    ) async throws -> [Deletion] {
         try await self.measured("delete", transport) {
             try await self.with(transport, namespace: actor.namespace) { queues in
-                // The number is for the event; the deletion is what was asked for.
-                let ready = try await queues.counts(of: queueName)?.ready
-                if ready != nil { try await queues.delete(queueName) }
-                return ready
+                var deletions: [Deletion] = []
+                for name in [queueName, queues.ownDeadLetterQueue(of: queueName)].compactMap({ $0 }) {
+                    guard let ready = try await queues.counts(of: name)?.ready else { continue }
+                    try await queues.delete(name)
+                    deletions.append(Deletion(queueName: name, messageCount: ready))
+                }
+                return deletions
             }
         }
     }
@@ -143,7 +159,13 @@ final class QueueService: Sendable {
                 sessions[key]?.lastUse = .now
             }
         }
-        return try await body(queues)
+        do {
+            return try await body(queues)
+        } catch {
+            // Maybe it was the password, and a new one is there.
+            for name in transport.broker.secretNames { self.secrets.forget(name, namespace: namespace) }
+            throw error
+        }
     }
 
     private func enter(

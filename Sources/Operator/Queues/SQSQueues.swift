@@ -58,6 +58,9 @@ final class SQSQueues: BrokerQueues {
         }
     }
 
+    /// One is shared by all and never deleted (operator.md 9).
+    func ownDeadLetterQueue(of queueName: String) -> String? { nil }
+
     /// SQS lists names without numbers.
     func allCounts() async throws -> [String: QueueCounts]? { nil }
 
