@@ -1,6 +1,7 @@
 """One cluster and one broker for the whole run, one namespace for each test."""
 
 import os
+import random
 import sys
 
 import pytest
@@ -14,6 +15,22 @@ from world import BINARY, Operator, World, create, install, wait_until  # noqa: 
 
 # From one start of everything to the end of the slowest test.
 pytestmark = pytest.mark.timeout(300)
+
+
+def pytest_addoption(parser):
+    """`--seed N` repeats what was drawn in another run."""
+    parser.addoption("--seed", type=int, default=random.randrange(10**6), help="seed of everything that is drawn")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """How to repeat this run; also with -q, which drops the header."""
+    terminalreporter.write_line(f"drawn with --seed {config.getoption('--seed')}")
+
+
+@pytest.fixture(scope="session")
+def seed(pytestconfig):
+    """Of everything that is drawn."""
+    return pytestconfig.getoption("--seed")
 
 
 @pytest.fixture(scope="session")
