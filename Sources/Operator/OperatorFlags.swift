@@ -16,6 +16,10 @@ public struct OperatorFlags: Sendable, Equatable {
     public var metricsAddress = ":8080"
     /// `--health-probe-bind-address`.
     public var probeAddress = ":8081"
+    /// `--webhook-bind-address`; `0` for no webhook.
+    public var webhookAddress = "0"
+    /// `--webhook-cert-dir`.
+    public var webhookCertificateDirectory = "/tmp/k8s-webhook-server/serving-certs"
     /// `--leader-elect`.
     public var electsLeader = false
     /// `--runtime-namespace`.
@@ -31,8 +35,9 @@ public struct OperatorFlags: Sendable, Equatable {
 
     private static let booleans: Set<String> = ["leader-elect", "zap-devel"]
     private static let names: Set<String> = [
-        "metrics-bind-address", "health-probe-bind-address", "runtime-namespace", "max-concurrent-reconciles",
-        "kubeconfig", "zap-log-level", "zap-encoder", "zap-stacktrace-level", "zap-time-encoding",
+        "metrics-bind-address", "health-probe-bind-address", "webhook-bind-address", "webhook-cert-dir",
+        "runtime-namespace", "max-concurrent-reconciles", "kubeconfig", "zap-log-level", "zap-encoder",
+        "zap-stacktrace-level", "zap-time-encoding",
     ]
 
     /// The defaults.
@@ -70,6 +75,8 @@ public struct OperatorFlags: Sendable, Equatable {
         switch name {
         case "metrics-bind-address": self.metricsAddress = value
         case "health-probe-bind-address": self.probeAddress = value
+        case "webhook-bind-address": self.webhookAddress = value
+        case "webhook-cert-dir": self.webhookCertificateDirectory = value
         case "runtime-namespace": self.runtimeNamespace = value.isEmpty ? nil : value
         case "kubeconfig": self.kubeconfig = value.isEmpty ? nil : value
         case "max-concurrent-reconciles":
@@ -116,6 +123,10 @@ public struct OperatorFlags: Sendable, Equatable {
 
           --metrics-bind-address string        address of /metrics; 0 switches it off (default ":8080")
           --health-probe-bind-address string   address of /healthz and /readyz (default ":8081")
+          --webhook-bind-address string        address of the admission webhook, such as :9443; 0 switches it off
+                                               (default "0")
+          --webhook-cert-dir string            folder of its tls.crt and tls.key
+                                               (default "/tmp/k8s-webhook-server/serving-certs")
           --leader-elect                       elect a leader among several replicas
           --runtime-namespace string           gets the asya-runtime ConfigMap at the start
                                                (default $ASYA_RUNTIME_NAMESPACE, else "asya")

@@ -1,19 +1,51 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 
-/// Answers GET requests with short texts: metrics and probes. No authentication, as in the original (operator.md 15).
-enum PlainHTTPServer {
+/// Answers short requests with short answers: metrics, probes, admission reviews. No authentication, as in the original
+/// (operator.md 15).
+enum HTTPServer {
+    /// A request that has arrived whole.
+    struct Request: Sendable {
+        var method: HTTPMethod
+        /// Without the query.
+        var path: String
+        var body: [UInt8]
+
+        var isRead: Bool { self.method == .GET || self.method == .HEAD }
+    }
+
     /// A text and its status code.
     struct Answer: Sendable {
         var code: Int
         var contentType = "text/plain; charset=utf-8"
-        var body: String
+        var body: [UInt8]
+
+        init(code: Int, contentType: String = "text/plain; charset=utf-8", body: String) {
+            self.init(code: code, contentType: contentType, bytes: Array(body.utf8))
+        }
+
+        init(code: Int, contentType: String, bytes: [UInt8]) {
+            self.code = code
+            self.contentType = contentType
+            self.body = bytes
+        }
 
         static let notFound = Answer(code: 404, body: "404 page not found\n")
+        static let methodNotAllowed = Answer(code: 405, body: "405 method not allowed\n")
+        static let tooLarge = Answer(code: 413, body: "413 request entity too large\n")
     }
 
-    /// Scrapers and kubelets open few connections.
+    /// What a server is made of.
+    struct Options: Sendable {
+        /// Bodies above this are refused.
+        var bodyByteLimit = 0
+        /// TLS for each new connection; `nil` for none.
+        var tls: (@Sendable () throws -> NIOSSLContext)?
+    }
+
+    /// Scrapers, kubelets and API servers open few connections.
     private static let backlog: Int32 = 64
     private static let idleLimit = TimeAmount.seconds(60)
 
@@ -21,7 +53,8 @@ enum PlainHTTPServer {
     static func start(
         address: String,
         group: any EventLoopGroup,
-        answer: @escaping @Sendable (_ path: String) -> Answer
+        options: Options = Options(),
+        answer: @escaping @Sendable (Request) -> Answer
     ) async throws -> any Channel {
         guard let (host, port) = self.parse(address) else {
             throw ClusterConfigurationError("'\(address)' is not an address such as :8080 or 127.0.0.1:8080")
@@ -32,9 +65,10 @@ enum PlainHTTPServer {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
+                    if let tls = options.tls { try pipeline.addHandler(NIOSSLServerHandler(context: try tls())) }
                     try pipeline.addHandler(IdleStateHandler(allTimeout: self.idleLimit))
                     try pipeline.configureHTTPServerPipeline()
-                    try pipeline.addHandler(AnswerHandler(answer: answer))
+                    try pipeline.addHandler(AnswerHandler(bodyByteLimit: options.bodyByteLimit, answer: answer))
                 }
             }
         do {
@@ -62,29 +96,38 @@ private final class AnswerHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    private let answer: @Sendable (String) -> PlainHTTPServer.Answer
+    private let bodyByteLimit: Int
+    private let answer: @Sendable (HTTPServer.Request) -> HTTPServer.Answer
     private var head: HTTPRequestHead?
+    private var body: [UInt8] = []
+    private var isTooLarge = false
 
-    init(answer: @escaping @Sendable (String) -> PlainHTTPServer.Answer) {
+    init(bodyByteLimit: Int, answer: @escaping @Sendable (HTTPServer.Request) -> HTTPServer.Answer) {
+        self.bodyByteLimit = bodyByteLimit
         self.answer = answer
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch self.unwrapInboundIn(data) {
-        case .head(let head): self.head = head
-        case .body: break
+        case .head(let head):
+            self.head = head
+            self.body = []
+            self.isTooLarge = false
+        case .body(let part):
+            self.isTooLarge = self.isTooLarge || self.body.count + part.readableBytes > self.bodyByteLimit
+            if !self.isTooLarge { self.body.append(contentsOf: part.readableBytesView) }
         case .end:
             guard let head = self.head else { return }
             self.head = nil
-            self.respond(to: head, context)
+            let path = head.uri.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "/"
+            let request = HTTPServer.Request(method: head.method, path: path, body: self.body)
+            self.body = []
+            self.respond(self.isTooLarge ? .tooLarge : self.answer(request), to: head, context)
         }
     }
 
-    private func respond(to request: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        let path = request.uri.split(separator: "?", maxSplits: 1).first.map(String.init) ?? "/"
-        let isRead = request.method == .GET || request.method == .HEAD
-        let answer = isRead ? self.answer(path) : PlainHTTPServer.Answer(code: 405, body: "405 method not allowed\n")
-        let body = context.channel.allocator.buffer(string: answer.body)
+    private func respond(_ answer: HTTPServer.Answer, to request: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        let body = context.channel.allocator.buffer(bytes: answer.body)
         var head = HTTPResponseHead(version: request.version, status: .init(statusCode: answer.code))
         head.headers.add(name: "Content-Type", value: answer.contentType)
         head.headers.add(name: "Content-Length", value: String(body.readableBytes))
