@@ -10,7 +10,7 @@ struct ObservedActor: CachedObject {
     let creationTimestamp: String
     let isDeleting: Bool
     let finalizers: [String]
-    /// Those of `asya.sh/`.
+    /// Those of `asya.sh/`, and a role that somebody hopes for.
     let annotations: [String: String]
     let spec: [UInt8]
     let status: [UInt8]
@@ -24,7 +24,9 @@ struct ObservedActor: CachedObject {
         self.creationTimestamp = metadata["creationTimestamp"]?.string ?? ""
         self.isDeleting = metadata["deletionTimestamp"] != nil
         self.finalizers = (metadata["finalizers"]?.elements ?? []).compactMap(\.string)
-        self.annotations = (metadata["annotations"]?.strings ?? [:]).filter { $0.key.hasPrefix("asya.sh/") }
+        self.annotations = (metadata["annotations"]?.strings ?? [:]).filter {
+            $0.key.hasPrefix("asya.sh/") || $0.key == DesiredServiceAccount.roleAnnotation
+        }
         self.spec = (object["spec"] ?? .object([:])).canonicalBytes
         self.status = (object["status"] ?? .object([:])).canonicalBytes
     }
