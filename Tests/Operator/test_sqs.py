@@ -79,7 +79,8 @@ def test_a_queue_is_made_changed_and_deleted(world, aws, sqs, start_operator):
         sqs.send_message(QueueUrl=url, MessageBody="{}")
         assert "testing" not in operator.log()
     # Another visibility timeout changes the queue where it is: its message stays.
-    with start_operator(config=transport(aws, visibilityTimeout=240)):
+    with start_operator(config=transport(aws, visibilityTimeout=240, tags={"team": "vision"})):
+        wait_until(lambda: sqs.list_queue_tags(QueueUrl=url)["Tags"].get("team") == "vision", "the new tag")
         wait_until(lambda: attributes(sqs, "asya-caption")["VisibilityTimeout"] == "240", "the new visibility timeout")
         assert attributes(sqs, "asya-caption")["ApproximateNumberOfMessages"] == "1"
         world.delete(ACTORS, "caption")

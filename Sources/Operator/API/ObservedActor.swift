@@ -14,6 +14,8 @@ struct ObservedActor: CachedObject {
     let annotations: [String: String]
     let spec: [UInt8]
     let status: [UInt8]
+    /// `status.status`, counted by each scrape of the metrics; empty before the first status.
+    let state: String
 
     init?(_ object: JSONValue) {
         guard let metadata = object["metadata"], let uid = metadata["uid"]?.string else { return nil }
@@ -29,6 +31,7 @@ struct ObservedActor: CachedObject {
         }
         self.spec = (object["spec"] ?? .object([:])).canonicalBytes
         self.status = (object["status"] ?? .object([:])).canonicalBytes
+        self.state = object["status"]?["status"]?.string ?? ""
     }
 
     /// Actors of one name share a queue name (operator.md OB7).

@@ -8,10 +8,14 @@ import Support
 final class SQSQueues: BrokerQueues {
     private let administration: SQSAdministration
     private let queues: QueueSettings
+    private let tags: [String: String]
+    private let logger: Logger
 
     /// - Parameter keys: access key and secret of the configured Secrets; empty for the process's own chain.
     init(_ settings: SQSSettings, queues: QueueSettings, keys: [String], logger: Logger) throws {
         self.queues = queues
+        self.tags = settings.tags
+        self.logger = logger
         var credentials: AWS.Credentials?
         if keys.count == 2 {
             credentials = try AWS.Credentials(accessKeyID: keys[0], secretAccessKey: keys[1])
@@ -35,6 +39,14 @@ final class SQSQueues: BrokerQueues {
             try await self.administration.declare(queue)
         } catch let error as QueueClientError {
             throw Self.problem(error)
+        }
+        // A queue that was there may be older than the configured tags (operator.md OB6).
+        guard !self.tags.isEmpty else { return }
+        do {
+            try await self.administration.tag(queue.name, with: queue.tags)
+        } catch {
+            // Messages flow without them, and a role may lack the right.
+            self.logger.warning("cannot tag a queue", metadata: ["queue": "\(queue.name)", "error": "\(error)"])
         }
     }
 

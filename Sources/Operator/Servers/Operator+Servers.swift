@@ -80,7 +80,7 @@ extension Operator {
         let name = #"name="asyncactor""#
         var states: [String: Double] = [:]
         for actor in parts.caches.actors.all {
-            let state = actor.decodedStatus()["status"]?.string ?? ActorState.creating.rawValue
+            let state = actor.state.isEmpty ? ActorState.creating.rawValue : actor.state
             states["status=\"\(state)\"", default: 0] += 1
         }
         let isLeader = parts.leadership.isLeading ? 1.0 : 0.0
