@@ -167,11 +167,14 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS
 
 
-def resident_mb(pid):
-    """Resident memory of a process."""
+def memory(pid, when):
+    """Resident memory of a process: all of it, and without the pages of the program's file."""
     with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        line = [line for line in file if line.startswith("VmRSS")][0]
-    return round(int(line.split()[1]) / 1024, 1)
+        values = {line.split(":")[0]: int(line.split()[1]) for line in file if line.startswith(("VmRSS", "RssAnon"))}
+    return {
+        f"rss_{when}_mb": round(values["VmRSS"] / 1024, 1),
+        f"rss_{when}_anonymous_mb": round(values["RssAnon"] / 1024, 1),
+    }
 
 
 def broker_connections(broker):
@@ -247,14 +250,14 @@ def measure(count, options):
         )
         results = {"actors": count, "keda": options.keda, "replicas": options.replicas}
         with operator:
-            results["rss_empty_mb"] = resident_mb(operator.process.pid)
+            results.update(memory(operator.process.pid, "empty"))
             steps = [
                 load.apply_all,
-                lambda: quiet(operator) or {"rss_mb": resident_mb(operator.process.pid)},
+                lambda: quiet(operator) or memory(operator.process.pid, "applied"),
                 lambda: at_rest(operator, broker, options.rest_seconds),
                 load.change_latency,
                 lambda: quiet(operator) or restart(operator, count),
-                lambda: {"rss_restarted_mb": resident_mb(operator.process.pid)},
+                lambda: memory(operator.process.pid, "restarted"),
                 load.delete_all,
             ]
             for step in steps[:3] if options.rest_only else steps:
