@@ -4,12 +4,14 @@ import os
 import random
 import sys
 
+import boto3
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, "tools"), os.path.dirname(os.path.abspath(__file__))]
 
 from localservers.kubernetes import Kubernetes  # noqa: E402
+from localservers.moto import Moto  # noqa: E402
 from localservers.rabbitmq import RabbitMQ  # noqa: E402
 from world import BINARY, Operator, World, create, install, wait_until  # noqa: E402
 
@@ -66,6 +68,21 @@ def broker():
     """RabbitMQ with its management API."""
     with RabbitMQ(management=True) as rabbitmq:
         yield rabbitmq
+
+
+@pytest.fixture(scope="session")
+def aws():
+    """SQS, as moto plays it."""
+    with Moto() as server:
+        yield server
+
+
+@pytest.fixture
+def sqs(aws):
+    """A client of the tests' own."""
+    return boto3.client(
+        "sqs", endpoint_url=aws.url, region_name=aws.region, aws_access_key_id="testing", aws_secret_access_key="testing"
+    )
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,9 @@ import random
 import re
 import subprocess
 
-import boto3
 import pytest
 from interruption import AMQPProxy, HTTPProxy, Step
-from localservers.moto import ACCOUNT_ID, Moto
+from localservers.moto import ACCOUNT_ID
 from world import ACTORS, DEPLOYMENTS, SCALED_OBJECTS, TRIGGER_AUTHENTICATIONS, actor, wait_until
 
 pytestmark = pytest.mark.usefixtures("keda")
@@ -229,24 +228,14 @@ def test_deleted(world, broker, interrupted, step):
     assert not {name for name in queue_names(broker) if name.startswith("asya-deleted")}
 
 
-@pytest.fixture(scope="module")
-def aws():
-    """Moto."""
-    with Moto() as server:
-        yield server
-
-
 @pytest.fixture
-def sqs(aws):
-    """A client of the tests' own, and no queue."""
-    client = boto3.client(
-        "sqs", endpoint_url=aws.url, region_name=aws.region, aws_access_key_id="testing", aws_secret_access_key="testing"
-    )
-    for url in client.list_queues().get("QueueUrls", []):
-        client.delete_queue(QueueUrl=url)
-    return client
+def no_queues(sqs):
+    """Nothing that another test left behind, not even the dead letters."""
+    for url in sqs.list_queues().get("QueueUrls", []):
+        sqs.delete_queue(QueueUrl=url)
 
 
+@pytest.mark.usefixtures("no_queues")
 @pytest.mark.parametrize("step", [*SQS, "queue-gone"])
 def test_on_sqs(world, api, aws, sqs, start_operator, seed, step):
     data = {"id": "testing", "secret": "testing"}

@@ -2,28 +2,12 @@
 
 import json
 
-import boto3
 import pytest
 from interruption import HTTPProxy
-from localservers.moto import ACCOUNT_ID, Moto
+from localservers.moto import ACCOUNT_ID
 from world import ACTORS, SCALED_OBJECTS, TRIGGER_AUTHENTICATIONS, actor, wait_until
 
 SECRETS = "/api/v1/namespaces/{}/secrets"
-
-
-@pytest.fixture(scope="module")
-def aws():
-    """Moto."""
-    with Moto() as server:
-        yield server
-
-
-@pytest.fixture
-def sqs(aws):
-    """A client of the tests' own."""
-    return boto3.client(
-        "sqs", endpoint_url=aws.url, region_name=aws.region, aws_access_key_id="testing", aws_secret_access_key="testing"
-    )
 
 
 def transport(aws, **config):

@@ -3,6 +3,7 @@
 import base64
 import os
 import shutil
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -182,6 +183,31 @@ def test_other_requests_are_refused(webhook):
         code, text = webhook.fetch(b"{}")
         assert code == 400 and "AdmissionReview" in text
         assert webhook.fetch(b" " * (8 * 1024 * 1024 + 1))[0] == 413
+
+
+def test_too_many_connections_are_closed_and_room_is_made_again(webhook):
+    with webhook.operator:
+        context = ssl.create_default_context(cafile=webhook.certificates.ca_file)
+
+        def connect():
+            return context.wrap_socket(
+                socket.create_connection(("127.0.0.1", webhook.port), timeout=10), server_hostname="127.0.0.1"
+            )
+
+        held = [connect() for _ in range(128)]
+        with pytest.raises(OSError):
+            connect()
+        for one in held:
+            one.close()
+        wait_until(lambda: is_answering(webhook), "room")
+
+
+def is_answering(webhook):
+    """Whether a request gets an answer."""
+    try:
+        return webhook.fetch(b"{}")[0] == 400
+    except OSError:
+        return False
 
 
 def test_without_a_certificate_it_ends_and_says_which_file(start_operator, tmp_path):

@@ -129,7 +129,7 @@ struct FaultTests {
             if isPatch {
                 switch fault {
                 case .conflict: return patchCount == 1 ? .status(409) : nil
-                case .conflicts: return patchCount <= StatusWriter.retryLimit + 1 ? .status(409) : nil
+                case .conflicts: return patchCount <= ObjectWriter.conflictLimit + 1 ? .status(409) : nil
                 case .lostPatch: return patchCount == 1 ? .lostAnswer : nil
                 case .failedApply: return nil
                 }

@@ -4,6 +4,8 @@ import Support
 struct ObjectWriter: Sendable {
     /// Owns `spec.replicas` alone, so that the main manager can let go of it (operator.md 19.6).
     static let replicasManager = "asya-operator-replicas"
+    /// How often the patch of a take-over is tried again at once.
+    static let conflictLimit = 3
 
     let client: APIClient
 
@@ -98,7 +100,7 @@ struct ObjectWriter: Sendable {
                 let patch = Self.takeOverPatch(current)
                 _ = try await self.client.mergePatch(desired.type, desired.key, patch)
                 return
-            } catch let error as APIError where error.isConflict && attempt <= StatusWriter.retryLimit {
+            } catch let error as APIError where error.isConflict && attempt <= Self.conflictLimit {
                 // Controllers write the status of a new object all the time.
                 guard let fresh = try await self.client.get(desired.type, desired.key) else { throw error }
                 current = fresh
