@@ -1,3 +1,4 @@
+import ActorResource
 import Glibc
 public import Logging
 import NIOCore
@@ -26,6 +27,12 @@ public final class Operator: Sendable {
             "Transport registry loaded",
             metadata: ["count": "\(self.registry.transports.count)", "server": "\(self.connection.server)"]
         )
+        for (name, transport) in self.registry.transports where transport.queues.prefix != AsyncActor.queuePrefix {
+            logger.warning(
+                "queues.queuePrefix is followed by the operator alone: sidecars and the gateway use asya-<actor>",
+                metadata: ["transport": "\(name)", "queuePrefix": "\(transport.queues.prefix)"]
+            )
+        }
     }
 
     /// Runs until a signal (returns 0) or the loss of leadership (returns 1).

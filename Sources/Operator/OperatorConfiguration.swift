@@ -13,6 +13,8 @@ public struct OperatorConfiguration: Sendable {
     public var metricsAddress: String?
     /// Address of the probes; `nil` switches them off.
     public var probeAddress: String?
+    /// The admission webhook; `nil` switches it off.
+    public var webhook: Webhook?
     /// Whether to elect a leader.
     public var electsLeader: Bool
     /// Gets the ConfigMap at the start.
@@ -40,6 +42,14 @@ public struct OperatorConfiguration: Sendable {
     /// Things worth a line in the log.
     public var warnings: [String] = []
 
+    /// Where the admission webhook listens, and the folder of its certificate (operator.md OB13).
+    public struct Webhook: Sendable, Equatable {
+        /// Such as `:9443`.
+        public var address: String
+        /// Has `tls.crt` and `tls.key`.
+        public var certificateDirectory: String
+    }
+
     /// Reads flags and variables; an unusable variable falls back as operator.md 1 says.
     public init(flags: OperatorFlags, environment: [String: String], hostName: String) {
         func text(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
@@ -47,6 +57,12 @@ public struct OperatorConfiguration: Sendable {
 
         self.metricsAddress = flags.metricsAddress == "0" ? nil : flags.metricsAddress
         self.probeAddress = flags.probeAddress == "0" ? nil : flags.probeAddress
+        if flags.webhookAddress != "0", !flags.webhookAddress.isEmpty {
+            self.webhook = Webhook(
+                address: flags.webhookAddress,
+                certificateDirectory: flags.webhookCertificateDirectory
+            )
+        }
         self.electsLeader = flags.electsLeader
         self.runtimeNamespace = flags.runtimeNamespace ?? text("ASYA_RUNTIME_NAMESPACE") ?? "asya"
         let concurrency =

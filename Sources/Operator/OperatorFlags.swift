@@ -19,6 +19,10 @@ public struct OperatorFlags: Sendable, Equatable {
     public var metricsAddress = ":8080"
     /// `--health-probe-bind-address`.
     public var probeAddress = ":8081"
+    /// `--webhook-bind-address`; `0` for no webhook.
+    public var webhookAddress = "0"
+    /// `--webhook-cert-dir`.
+    public var webhookCertificateDirectory = "/tmp/k8s-webhook-server/serving-certs"
     /// `--leader-elect`.
     public var electsLeader = false
     /// `--runtime-namespace`.
@@ -34,8 +38,9 @@ public struct OperatorFlags: Sendable, Equatable {
 
     private static let booleans: Set<String> = ["leader-elect", "zap-devel"]
     private static let names: Set<String> = [
-        "metrics-bind-address", "health-probe-bind-address", "runtime-namespace", "max-concurrent-reconciles",
-        "kubeconfig", "zap-log-level", "zap-encoder", "zap-stacktrace-level", "zap-time-encoding",
+        "metrics-bind-address", "health-probe-bind-address", "webhook-bind-address", "webhook-cert-dir",
+        "runtime-namespace", "max-concurrent-reconciles", "kubeconfig", "zap-log-level", "zap-encoder",
+        "zap-stacktrace-level", "zap-time-encoding",
     ]
 
     /// The defaults.
@@ -73,6 +78,8 @@ public struct OperatorFlags: Sendable, Equatable {
         switch name {
         case "metrics-bind-address": self.metricsAddress = value
         case "health-probe-bind-address": self.probeAddress = value
+        case "webhook-bind-address": self.webhookAddress = value
+        case "webhook-cert-dir": self.webhookCertificateDirectory = value
         case "runtime-namespace": self.runtimeNamespace = value.isEmpty ? nil : value
         case "kubeconfig": self.kubeconfig = value.isEmpty ? nil : value
         case "max-concurrent-reconciles":
@@ -143,6 +150,18 @@ public struct OperatorFlags: Sendable, Equatable {
             defaultText: ":8081",
             format: "`host:port`",
             text: "Address of /healthz and /readyz."
+        ),
+        EnvironmentVariableRow(
+            name: "--webhook-bind-address",
+            defaultText: "0",
+            format: "`host:port` or `0`",
+            text: "Address of the admission webhook, such as :9443; 0 switches it off."
+        ),
+        EnvironmentVariableRow(
+            name: "--webhook-cert-dir",
+            defaultText: "/tmp/k8s-webhook-server/serving-certs",
+            format: "folder",
+            text: "Folder of the webhook's tls.crt and tls.key; they are read again when they change."
         ),
         EnvironmentVariableRow(
             name: "--leader-elect",

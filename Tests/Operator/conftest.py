@@ -1,19 +1,38 @@
 """One cluster and one broker for the whole run, one namespace for each test."""
 
 import os
+import random
 import sys
 
+import boto3
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(ROOT, "tools"), os.path.dirname(os.path.abspath(__file__))]
 
 from localservers.kubernetes import Kubernetes  # noqa: E402
+from localservers.moto import Moto  # noqa: E402
 from localservers.rabbitmq import RabbitMQ  # noqa: E402
 from world import BINARY, Operator, World, create, install, wait_until  # noqa: E402
 
 # From one start of everything to the end of the slowest test.
 pytestmark = pytest.mark.timeout(300)
+
+
+def pytest_addoption(parser):
+    """`--seed N` repeats what was drawn in another run."""
+    parser.addoption("--seed", type=int, default=random.randrange(10**6), help="seed of everything that is drawn")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """How to repeat this run; also with -q, which drops the header."""
+    terminalreporter.write_line(f"drawn with --seed {config.getoption('--seed')}")
+
+
+@pytest.fixture(scope="session")
+def seed(pytestconfig):
+    """Of everything that is drawn."""
+    return pytestconfig.getoption("--seed")
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +68,21 @@ def broker():
     """RabbitMQ with its management API."""
     with RabbitMQ(management=True) as rabbitmq:
         yield rabbitmq
+
+
+@pytest.fixture(scope="session")
+def aws():
+    """SQS, as moto plays it."""
+    with Moto() as server:
+        yield server
+
+
+@pytest.fixture
+def sqs(aws):
+    """A client of the tests' own."""
+    return boto3.client(
+        "sqs", endpoint_url=aws.url, region_name=aws.region, aws_access_key_id="testing", aws_secret_access_key="testing"
+    )
 
 
 @pytest.fixture(scope="session")

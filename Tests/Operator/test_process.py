@@ -4,7 +4,7 @@ import json
 
 import metric_names
 import yaml
-from world import actor, run, wait_until
+from world import actor, create, run, wait_until
 from conftest import ROOT
 
 
@@ -73,6 +73,38 @@ def test_probes_and_metrics(world, shared_operator):
 def test_a_stop_is_clean(start_operator):
     with start_operator() as operator:
         assert operator.stop() == 0
+
+
+def test_a_plugin_of_the_kubeconfig_brings_a_certificate(world, cluster, start_operator, tmp_path):
+    # The certificate's user gets the operator's rights.
+    for kind, role in (("ClusterRole", "asya-operator"), ("ClusterRole", "admin")):
+        create(cluster, {
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+            "metadata": {"name": f"plugin-{role}"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "asya-sidecar"}],
+        })
+    answer = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {}}
+    for member, file in (
+        ("clientCertificateData", cluster.certificates.client_cert), ("clientKeyData", cluster.certificates.client_key),
+    ):
+        with open(file, encoding="ascii") as text:
+            answer["status"][member] = text.read()
+    (tmp_path / "answer").write_text(json.dumps(answer), encoding="ascii")
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1", "command": "sh",
+        "args": ["-c", f"echo run >> {tmp_path}/runs; cat {tmp_path}/answer"],
+    }
+    with open(cluster.kubeconfig(), encoding="utf-8") as file:
+        config = json.load(file)
+    config["users"] = [{"name": "test", "user": {"exec": plugin}}]
+    (tmp_path / "config").write_text(json.dumps(config), encoding="utf-8")
+    with start_operator("--kubeconfig", str(tmp_path / "config")):
+        world.apply(actor("plugged"))
+        world.wait_for_deployment("plugged")
+        world.wait_for_condition("plugged", "TransportReady", "True")
+    # Without an end of its life the answer is kept. Two requests at once may both have asked for the first.
+    assert 1 <= (tmp_path / "runs").read_text(encoding="ascii").count("run") <= 12
 
 
 def test_rights_are_no_more_than_the_contract_allows():

@@ -170,6 +170,72 @@ def test_a_quorum_queue_gives_a_poison_message_up(world, broker, start_operator)
         world.wait_gone(ACTORS, "poison")
 
 
+def test_a_queue_with_other_arguments_is_replaced_only_when_asked_and_empty(world, broker, start_operator):
+    config = _renamed(broker, managementPort=broker.management_port, queues={"forceRecreate": True})
+    for name in ("empty", "held"):
+        broker.api("PUT", f"/api/queues/%2F/asya-{name}", {"durable": True, "arguments": {"x-max-length": 5}})
+    send(broker, "asya-held", 2)
+    with start_operator(config=config):
+        for name in ("empty", "held"):
+            world.apply(actor(name, transport="unmanaged"))
+        world.wait_for_condition("empty", "TransportReady", "True")
+        assert broker.api("GET", "/api/queues/%2F/asya-empty")["arguments"] == {}
+        world.wait_for_condition("held", "TransportReady", "False", "QueueMismatch")
+        wait_until(lambda: broker.queue_depth("asya-held")[0] == 2, "the messages to be counted")
+        for name in ("empty", "held"):
+            world.delete(ACTORS, name)
+            world.wait_gone(ACTORS, name)
+
+
+def test_a_rotated_password_is_found_without_a_restart(world, broker, start_operator):
+    secrets = "/api/v1/namespaces/{}/secrets"
+
+    def set_password(password):
+        broker.api("PUT", "/api/users/rotated", {"password": password, "tags": "management"})
+
+    set_password("first")
+    broker.api("PUT", "/api/permissions/%2F/rotated", {"configure": ".*", "write": ".*", "read": ".*"})
+    world.create(secrets, {
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "mq"}, "stringData": {"password": "first"},
+    })
+    config = _renamed(broker, username="rotated", passwordSecretRef={"name": "mq", "key": "password"})
+    with start_operator(config=config) as operator:
+        world.apply(actor("before", transport="unmanaged"))
+        world.wait_for_condition("before", "TransportReady", "True")
+        reference = {"name": "mq", "key": "password"}
+        env = world.wait_for_deployment("before")["spec"]["template"]["spec"]["containers"][1]["env"]
+        assert [v["valueFrom"]["secretKeyRef"] for v in env if v["name"] == "ASYA_RABBITMQ_PASSWORD"] == [reference]
+        version = world.deployment("before")["metadata"]["generation"]
+        set_password("second")
+        is_operators = lambda connection: connection["user"] == "rotated"
+        # It is seen a moment after it was made.
+        wait_until(lambda: broker.close_connections(is_operators), "the operator's connection to be closed")
+        world.apply(actor("between", transport="unmanaged"))
+        world.wait_for_condition("between", "TransportReady", "False", "QueueError")
+        world.patch(secrets, "mq", {"stringData": {"password": "second"}})
+        world.wait_for_condition("between", "TransportReady", "True")
+        # Pods read the Secret themselves when they start; nothing restarts them.
+        assert world.deployment("before")["metadata"]["generation"] == version
+        for word in ("first", "second"):
+            assert word not in operator.log()
+        for name in ("before", "between"):
+            world.delete(ACTORS, name)
+            world.wait_gone(ACTORS, name)
+
+
+@pytest.mark.usefixtures("shared_operator")
+def test_dead_letters_that_go_with_an_actor_are_told(world, broker):
+    world.apply(actor("dead"))
+    world.wait_for_condition("dead", "TransportReady", "True")
+    send(broker, "asya-dead-dlq", 1)
+    world.delete(ACTORS, "dead")
+    world.wait_gone(ACTORS, "dead")
+    wait_until(lambda: len(world.events("dead", "QueueDeleted")) == 2, "an event for each queue")
+    assert {(event["type"], event["message"]) for event in world.events("dead", "QueueDeleted")} == {
+        ("Normal", "Queue asya-dead deleted"), ("Warning", "Queue asya-dead-dlq deleted with 1 messages in it"),
+    }
+
+
 def test_a_broker_with_tls_is_reached_through_its_authority(world, start_operator):
     with RabbitMQ(tls=True) as own:
         config = {

@@ -6,7 +6,6 @@ import pytest
 from world import ACTORS, SCALED_OBJECTS, actor, wait_until
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/asya-system/leases"
-SEED = random.randrange(10**6)
 
 
 def holder(world):
@@ -57,9 +56,8 @@ def test_a_restart_writes_nothing(world, operators, start_operator):
 
 
 @pytest.mark.usefixtures("keda")
-def test_an_operator_that_is_killed_again_and_again_gets_there(world, broker, start_operator):
-    print(f"seed {SEED}")
-    generator = random.Random(SEED)
+def test_an_operator_that_is_killed_again_and_again_gets_there(world, broker, start_operator, seed):
+    generator = random.Random(seed)
     count = 20
     operator = start_operator()
     for number in range(count):

@@ -2,27 +2,12 @@
 
 import json
 
-import boto3
 import pytest
-from localservers.moto import ACCOUNT_ID, Moto
+from interruption import HTTPProxy
+from localservers.moto import ACCOUNT_ID
 from world import ACTORS, SCALED_OBJECTS, TRIGGER_AUTHENTICATIONS, actor, wait_until
 
 SECRETS = "/api/v1/namespaces/{}/secrets"
-
-
-@pytest.fixture(scope="module")
-def aws():
-    """Moto."""
-    with Moto() as server:
-        yield server
-
-
-@pytest.fixture
-def sqs(aws):
-    """A client of the tests' own."""
-    return boto3.client(
-        "sqs", endpoint_url=aws.url, region_name=aws.region, aws_access_key_id="testing", aws_secret_access_key="testing"
-    )
 
 
 def transport(aws, **config):
@@ -78,7 +63,8 @@ def test_a_queue_is_made_changed_and_deleted(world, aws, sqs, start_operator):
         sqs.send_message(QueueUrl=url, MessageBody="{}")
         assert "testing" not in operator.log()
     # Another visibility timeout changes the queue where it is: its message stays.
-    with start_operator(config=transport(aws, visibilityTimeout=240)):
+    with start_operator(config=transport(aws, visibilityTimeout=240, tags={"team": "vision"})):
+        wait_until(lambda: sqs.list_queue_tags(QueueUrl=url)["Tags"].get("team") == "vision", "the new tag")
         wait_until(lambda: attributes(sqs, "asya-caption")["VisibilityTimeout"] == "240", "the new visibility timeout")
         assert attributes(sqs, "asya-caption")["ApproximateNumberOfMessages"] == "1"
         world.delete(ACTORS, "caption")
@@ -132,3 +118,53 @@ def test_a_name_that_cannot_be_a_queue_is_reported(world, aws, start_operator):
         assert found["message"] == "actor name 'my.actor' cannot name an SQS queue (only letters, digits, '-' and '_')"
         world.delete(ACTORS, "my.actor")
         world.wait_gone(ACTORS, "my.actor")
+
+
+def test_a_name_that_was_deleted_a_moment_ago_is_waited_for_without_a_worker(world, aws, sqs, start_operator):
+    text = "You must wait 60 seconds after deleting a queue before you can create another with the same name."
+    refusal = {"__type": "com.amazonaws.sqs#QueueDeletedRecently", "message": text}
+    headers = [
+        ("Content-Type", "application/x-amz-json-1.0"),
+        ("x-amzn-query-error", "AWS.SimpleQueueService.QueueDeletedRecently;Sender"),
+    ]
+
+    def refuse(_method, _path, sent, body):
+        is_late = sent.get("X-Amz-Target", "").endswith(".CreateQueue") and b"asya-late" in body
+        return (400, headers, json.dumps(refusal).encode()) if is_late else None
+
+    add_secret(world)
+    with HTTPProxy(aws.url) as front:
+        # Moto has no such rule: this is what AWS answers.
+        front.answer = refuse
+        with start_operator(config=transport(aws, endpoint=front.url), ASYA_MAX_CONCURRENT_RECONCILES="1") as operator:
+            world.apply(actor("late", transport="sqs"))
+            found = world.wait_for_condition("late", "TransportReady", "False", "QueueError")
+            assert text in found["message"]
+            # The only worker is free.
+            world.apply(actor("other", transport="sqs"))
+            world.wait_for_condition("other", "TransportReady", "True")
+            counter = 'controller_runtime_reconcile_total{controller="asyncactor",result="%s"} '
+            page = operator.metrics()
+            assert counter % "error" + "0\n" in page, page
+            assert counter % "requeue_after" + "0\n" not in page, page
+            assert world.events("late", "QueueError") == []
+            front.answer = lambda *_: None
+            operator.stop()
+            operator.start()
+            world.wait_for_condition("late", "TransportReady", "True")
+            for name in ("late", "other"):
+                world.delete(ACTORS, name)
+                world.wait_gone(ACTORS, name)
+
+
+def test_a_role_on_the_actor_itself_is_ignored_and_told(world, aws, start_operator):
+    add_secret(world)
+    with start_operator(config=transport(aws)):
+        body = actor("hopeful", transport="sqs")
+        body["metadata"]["annotations"] = {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/mine"}
+        world.apply(body)
+        event = world.wait_for_event("hopeful", "RoleAnnotationIgnored")
+        assert event["type"] == "Warning" and "actorRoleArn" in event["message"]
+        assert "serviceAccountName" not in world.wait_for_deployment("hopeful")["spec"]["template"]["spec"]
+        world.delete(ACTORS, "hopeful")
+        world.wait_gone(ACTORS, "hopeful")

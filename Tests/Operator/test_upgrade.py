@@ -5,10 +5,7 @@ import copy
 import pytest
 from world import ACTORS, DEPLOYMENTS, SCALED_OBJECTS, actor, wait_until
 
-# Known defect, seen in one run of three: the entry of the manager of the original sometimes stays.
-# See the closing note of the session of 2026-11-25; remove the mark with the repair.
-KNOWN = pytest.mark.xfail(reason="the take-over at start is sometimes left undone", strict=False)
-pytestmark = [pytest.mark.usefixtures("keda"), KNOWN]
+pytestmark = pytest.mark.usefixtures("keda")
 
 
 def as_original(world, template, name, body):

@@ -49,6 +49,23 @@ REPORTED = {
         {"workload": with_pod(containers=[RUNTIME], volumes=[{"name": "socket-dir", "emptyDir": {}}])},
         "volume name 'socket-dir' is reserved for the operator",
     ),
+    "volume-tmp": (
+        {"workload": with_pod(containers=[RUNTIME], volumes=[{"name": "tmp", "emptyDir": {}}])},
+        "volume name 'tmp' is reserved for the operator",
+    ),
+    "volume-script": (
+        {"workload": with_pod(containers=[RUNTIME], volumes=[{"name": "asya-runtime", "emptyDir": {}}])},
+        "volume name 'asya-runtime' is reserved for the operator",
+    ),
+    "mount-script": (
+        {"workload": with_pod(containers=[RUNTIME, {
+            "name": "helper", "image": "x", "volumeMounts": [{"name": "v", "mountPath": "/opt/asya/asya_runtime.py"}]}])},
+        "container 'helper' cannot mount anything at '/opt/asya/asya_runtime.py' (the path is used by the operator)",
+    ),
+    "no-name": (
+        {"workload": with_pod(containers=[RUNTIME, {"image": "x"}])},
+        "spec.workload.template.spec.containers[1] has no name",
+    ),
     "mount": (
         {"workload": with_pod(containers=[
             {**RUNTIME, "volumeMounts": [{"name": "v", "mountPath": "/var/run/asya"}]}])},

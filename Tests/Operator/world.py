@@ -190,14 +190,16 @@ def condition(kind, status, reason="", message=""):
 class Operator:
     """The built operator as a process."""
 
-    def __init__(self, cluster, directory, transports, *flags, token=None, namespace="asya-system", **variables):
+    def __init__(
+        self, cluster, directory, transports, *flags, token=None, namespace="asya-system", server=None, **variables
+    ):
         self.metrics_port = ports.free_port()
         self.probe_port = ports.free_port()
         self.log_file = os.path.join(directory, f"operator-{self.metrics_port}.log")
         self._command = [
             BINARY, "--metrics-bind-address", f"127.0.0.1:{self.metrics_port}",
             "--health-probe-bind-address", f"127.0.0.1:{self.probe_port}",
-            "--kubeconfig", cluster.kubeconfig(token=token, namespace=namespace), *flags,
+            "--kubeconfig", cluster.kubeconfig(token=token, namespace=namespace, server=server), *flags,
         ]
         self._environment = {
             **os.environ,

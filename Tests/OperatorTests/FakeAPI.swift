@@ -146,7 +146,11 @@ final class FakeAPI: Sendable {
                 return .body(409, ["kind": "Status", "code": 409, "reason": "Conflict", "message": "stale"])
             }
             if old == nil, isStatus { return Self.notFound }
-            return .body(200, self.store(object, Self.merged(old ?? .object([:]), body), isStatus: isStatus))
+            var merged = Self.merged(old ?? .object([:]), body)
+            if query.contains("force=true"), let manager = Self.values(query)["fieldManager"] {
+                merged = Self.recorded(manager, in: merged)
+            }
+            return .body(200, self.store(object, merged, isStatus: isStatus))
         default: return .text(405, "no")
         }
     }
@@ -234,6 +238,19 @@ final class FakeAPI: Sendable {
             members[name] = value == .null ? nil : self.merged(members[name] ?? .null, value)
         }
         return .object(members)
+    }
+
+    /// With the entry that an apply leaves in `managedFields`, without its fields.
+    private static func recorded(_ manager: String, in object: JSONValue) -> JSONValue {
+        let entry: JSONValue = ["manager": .string(manager), "operation": "Apply"]
+        var metadata = object["metadata"] ?? .object([:])
+        let others = (metadata["managedFields"]?.elements ?? []).filter {
+            $0["manager"] != entry["manager"] || $0["operation"] != entry["operation"]
+        }
+        metadata.set("managedFields", .array(others + [entry]))
+        var object = object
+        object.set("metadata", metadata)
+        return object
     }
 
     private static func values(_ query: String) -> [String: String] {

@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import NIOPosix
 import Support
+import Synchronization
 import Testing
 
 @testable import Operator
@@ -105,6 +106,61 @@ struct FaultTests {
         }
     }
 
+    /// What happens to the first request of a kind.
+    enum TakeOverFault: CaseIterable, Sendable {
+        /// The status of the Deployment is written between our apply and the guarded patch.
+        case conflict
+        /// More often than is waited for within one reconcile.
+        case conflicts
+        /// The patch is done and its answer lost.
+        case lostPatch
+        /// The patch is done and the apply after it fails.
+        case failedApply
+    }
+
+    @Test("a Deployment of the original is taken over, whatever comes in between", arguments: TakeOverFault.allCases)
+    func takeOver(fault: TakeOverFault) async throws {
+        let patches = Atomic(0)
+        let applies = Atomic(0)
+        let api = FakeAPI { method, uri, _ in
+            guard method == "PATCH", uri.hasPrefix("\(Self.deploymentPath)?") else { return nil }
+            let isPatch = !uri.contains("force=true")
+            let patchCount = patches.add(isPatch ? 1 : 0, ordering: .relaxed).newValue
+            if isPatch {
+                switch fault {
+                case .conflict: return patchCount == 1 ? .status(409) : nil
+                case .conflicts: return patchCount <= ObjectWriter.conflictLimit + 1 ? .status(409) : nil
+                case .lostPatch: return patchCount == 1 ? .lostAnswer : nil
+                case .failedApply: return nil
+                }
+            }
+            guard patchCount > 0, uri.contains("fieldManager=asya-operator&") else { return nil }
+            let applyCount = applies.add(1, ordering: .relaxed).newValue
+            return fault == .failedApply && applyCount == 1 ? .status(500) : nil
+        }
+        let made: JSONValue = ["f:metadata": ["f:ownerReferences": [:]]]
+        api.put(
+            Self.deploymentPath,
+            [
+                "metadata": [
+                    "name": "a", "namespace": "n",
+                    "managedFields": [["manager": "manager", "operation": "Update", "fieldsV1": made]],
+                ],
+                "spec": ["replicas": 1],
+            ]
+        )
+        try await self.run(api) {
+            try await self.until("the take-over and the apply after it") {
+                let metadata = api.object(Self.deploymentPath)?["metadata"]
+                let entries = metadata?["managedFields"]?.elements ?? []
+                return !entries.contains { $0["manager"]?.string == "manager" }
+                    && entries.contains { $0["manager"]?.string == "asya-operator" && $0["fieldsV1"] == nil }
+                    && metadata?["annotations"]?[OwnedObject.appliedHashAnnotation] != nil
+            }
+            try await self.expectComplete(api)
+        }
+    }
+
     @Test("an event larger than a network packet and a TLS record arrives whole")
     func largeEvents() async throws {
         let api = FakeAPI()
@@ -116,7 +172,57 @@ struct FaultTests {
         try await self.run(api) { try await self.expectComplete(api) }
     }
 
+    @Test("an actor nested deeper than we read does not hide the others, whether listed or watched")
+    func unreadable() async throws {
+        let api = FakeAPI()
+        func deep(_ name: String) throws -> JSONValue {
+            var value: JSONValue = [:]
+            for _ in 0..<2 * JSONValue.depthLimit { value = ["x": value] }
+            var actor = self.actor
+            actor.set("metadata", ["name": .string(name), "namespace": "n"])
+            actor.set("spec", value)
+            return actor
+        }
+        let collection = Self.actorPath.dropLast()
+        api.put("\(collection)before", try deep("before"))
+        try await self.run(api) {
+            try await self.expectComplete(api)
+            api.put("\(collection)later", try deep("later"))
+            var changed = try #require(api.object(Self.actorPath))
+            changed.set("metadata", try self.annotated(changed, "true"))
+            api.put(Self.actorPath, changed)
+            try await self.until("a change after it") { api.object(Self.budgetPath) != nil }
+        }
+    }
+
+    @Test("a disruption budget comes and goes with its annotation")
+    func disruptionBudget() async throws {
+        let api = FakeAPI()
+        var protected = self.actor
+        protected.set("metadata", try self.annotated(protected, "true"))
+        api.put(Self.actorPath, protected)
+        try await self.run(api) {
+            try await self.expectComplete(api)
+            let budget = try #require(api.object(Self.budgetPath))
+            #expect(budget["spec"]?["maxUnavailable"]?.integer == 1)
+            #expect(budget["spec"]?["selector"]?["matchLabels"]?["asya.sh/asya"]?.string == "a")
+            #expect(budget["metadata"]?["ownerReferences"]?.elements?.first?["kind"]?.string == "AsyncActor")
+            var stored = try #require(api.object(Self.actorPath))
+            stored.set("metadata", try self.annotated(stored, "false"))
+            api.put(Self.actorPath, stored)
+            try await self.until("the budget to go") { api.object(Self.budgetPath) == nil }
+        }
+    }
+
     // MARK: Helpers
+
+    private static let budgetPath = "/apis/policy/v1/namespaces/n/poddisruptionbudgets/a"
+
+    private func annotated(_ actor: JSONValue, _ value: String) throws -> JSONValue {
+        var metadata = try #require(actor["metadata"])
+        metadata.set("annotations", [DesiredDisruptionBudget.annotation: .string(value)])
+        return metadata
+    }
 
     private var actor: JSONValue {
         [

@@ -118,10 +118,10 @@ struct KubernetesCodingTests {
         arguments: [(":8080", "", 8080), ("127.0.0.1:0", "127.0.0.1", 0), ("[::1]:80", "::1", 80)]
     )
     func addresses(text: String, host: String, port: Int) {
-        let parsed = PlainHTTPServer.parse(text)
+        let parsed = HTTPServer.parse(text)
         #expect(parsed?.host == host)
         #expect(parsed?.port == port)
-        #expect(PlainHTTPServer.parse("nonsense") == nil)
+        #expect(HTTPServer.parse("nonsense") == nil)
     }
 }
 

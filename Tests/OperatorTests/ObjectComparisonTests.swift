@@ -110,12 +110,44 @@ struct ObjectComparisonTests {
             object.set("metadata", metadata)
             return try #require(OwnedObject(object))
         }
-        let old: JSONValue = ["manager": "manager", "operation": "Update"]
+        let made: JSONValue = ["f:metadata": ["f:ownerReferences": [:]]]
+        let old: JSONValue = ["manager": "manager", "operation": "Update", "fieldsV1": made]
         let ours: JSONValue = ["manager": "asya-operator", "operation": "Apply"]
+        let namesake: JSONValue = [
+            "manager": "manager", "operation": "Update", "fieldsV1": ["f:metadata": ["f:annotations": [:]]],
+        ]
+        var status = old
+        status.set("subresource", "status")
         #expect(try managed([old]).belongsToOriginal)
+        // We have applied, and the take-over was interrupted.
+        #expect(try managed([old, ours]).belongsToOriginal)
         #expect(try !managed([ours]).belongsToOriginal)
+        #expect(try !managed([ours, namesake]).belongsToOriginal)
+        #expect(try !managed([status]).belongsToOriginal)
+    }
+
+    @Test("the take-over leaves one entry of ours, and no hash that would hide what is still to do")
+    func takeOver() throws {
+        let made: JSONValue = ["f:metadata": ["f:ownerReferences": [:]]]
+        let other: JSONValue = ["manager": "kubectl", "operation": "Update"]
+        let current: JSONValue = [
+            "metadata": [
+                "resourceVersion": "7",
+                "managedFields": [
+                    ["manager": "manager", "operation": "Update", "fieldsV1": made],
+                    ["manager": "asya-operator", "operation": "Apply", "fieldsV1": [:]], other,
+                ],
+            ]
+        ]
         #expect(
-            try !managed([["manager": "manager", "operation": "Update", "subresource": "status"]]).belongsToOriginal
+            ObjectWriter.takeOverPatch(current) == [
+                "metadata": [
+                    "resourceVersion": "7", "annotations": ["asya.sh/applied-hash": .null],
+                    "managedFields": [
+                        ["manager": "asya-operator", "operation": "Apply", "fieldsV1": made], other,
+                    ],
+                ]
+            ]
         )
     }
 

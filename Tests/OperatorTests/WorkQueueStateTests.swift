@@ -61,6 +61,21 @@ struct WorkQueueStateTests {
         #expect(queue.isQuiet)
     }
 
+    @Test("a key that became urgent while it was worked on goes before the ordinary ones")
+    func urgentAgain() {
+        var queue = Queue()
+        queue.add("a")
+        #expect(queue.next(now: .zero) == .work("a"))
+        queue.add("b")
+        queue.add("a", isUrgent: true)
+        queue.done("a")
+        #expect(queue.next(now: .zero) == .work("a"))
+        queue.done("a")
+        #expect(queue.next(now: .zero) == .work("b"))
+        queue.done("b")
+        #expect(queue.isQuiet)
+    }
+
     @Test("failures double the delay up to its cap, success resets it")
     func backoff() {
         var queue = Queue()

@@ -51,11 +51,12 @@ class Client:
 class Load:
     """The cluster with its actors."""
 
-    def __init__(self, cluster, broker, count, is_scaled):
+    def __init__(self, cluster, broker, count, options):
         self.cluster = cluster
         self.broker = broker
         self.count = count
-        self.is_scaled = is_scaled
+        self.is_scaled = options.keda
+        self.replicas = options.replicas
         self.client = Client(cluster)
 
     def names(self):
@@ -63,11 +64,11 @@ class Load:
         return [f"load-{number:05}" for number in range(self.count)]
 
     def body(self, name):
-        """One actor; without pods, because their controllers would take the machine."""
+        """One actor; without pods unless asked for, because their controllers would take the machine."""
         scaling = {"enabled": True, "minReplicas": 0} if self.is_scaled else {}
         body = actor(name, scaling=scaling)
         if not self.is_scaled:
-            body["spec"]["workload"]["replicas"] = 0
+            body["spec"]["workload"]["replicas"] = self.replicas
         return body
 
     def in_parallel(self, function, items, workers=8):
@@ -91,6 +92,8 @@ class Load:
         if len(self.items(root)) < self.count:
             return False
         if self.is_scaled and len(self.items(f"/apis/keda.sh/v1alpha1/namespaces/{NAMESPACE}/scaledobjects")) < self.count:
+            return False
+        if self.replicas and len(self.items(f"/api/v1/namespaces/{NAMESPACE}/pods")) < self.count * self.replicas:
             return False
         actors = self.items(ACTORS.format(NAMESPACE))
         return all(item.get("status", {}).get("transportStatus") == "Ready" for item in actors)
@@ -164,11 +167,14 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS
 
 
-def resident_mb(pid):
-    """Resident memory of a process."""
+def memory(pid, when):
+    """Resident memory of a process: all of it, and without the pages of the program's file."""
     with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        line = [line for line in file if line.startswith("VmRSS")][0]
-    return round(int(line.split()[1]) / 1024, 1)
+        values = {line.split(":")[0]: int(line.split()[1]) for line in file if line.startswith(("VmRSS", "RssAnon"))}
+    return {
+        f"rss_{when}_mb": round(values["VmRSS"] / 1024, 1),
+        f"rss_{when}_anonymous_mb": round(values["RssAnon"] / 1024, 1),
+    }
 
 
 def broker_connections(broker):
@@ -223,7 +229,7 @@ def quiet(operator):
     wait(is_quiet, "the operator to be quiet")
 
 
-def measure(options):
+def measure(count, options):
     """All measurements with one number of actors."""
     with Kubernetes() as cluster, RabbitMQ(management=True) as broker, tempfile.TemporaryDirectory() as directory:
         for name in ("asya-system", NAMESPACE):
@@ -236,24 +242,25 @@ def measure(options):
         )
         config = {"host": broker.host, "port": broker.port, "managementPort": broker.management_port, "username": "guest"}
         transports = {"rabbitmq": {"type": "rabbitmq", "enabled": True, "config": config}}
-        load = Load(cluster, broker, options.actors, options.keda)
+        load = Load(cluster, broker, count, options)
         wait(lambda: served(cluster), "the custom resource")
         token = cluster.service_account_token("asya-system", "asya-operator")
         operator = Operator(
             cluster, directory, transports, "--zap-log-level=info", token=token, ASYA_QUEUE_HEALTH_CHECK_INTERVAL="5m"
         )
-        results = {"actors": options.actors, "keda": options.keda}
+        results = {"actors": count, "keda": options.keda, "replicas": options.replicas}
         with operator:
-            results["rss_empty_mb"] = resident_mb(operator.process.pid)
-            for step in (
+            results.update(memory(operator.process.pid, "empty"))
+            steps = [
                 load.apply_all,
-                lambda: quiet(operator) or {"rss_mb": resident_mb(operator.process.pid)},
+                lambda: quiet(operator) or memory(operator.process.pid, "applied"),
                 lambda: at_rest(operator, broker, options.rest_seconds),
                 load.change_latency,
-                lambda: quiet(operator) or restart(operator, options.actors),
-                lambda: {"rss_restarted_mb": resident_mb(operator.process.pid)},
+                lambda: quiet(operator) or restart(operator, count),
+                lambda: memory(operator.process.pid, "restarted"),
                 load.delete_all,
-            ):
+            ]
+            for step in steps[:3] if options.rest_only else steps:
                 part = step()
                 results.update(part)
                 print(json.dumps(part), flush=True)
@@ -271,14 +278,19 @@ def served(cluster):
 def main():
     """Parses options, measures, writes the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--actors", type=int, default=1000)
+    parser.add_argument("--actors", type=int, nargs="+", default=[1000], help="numbers of actors, one run for each")
     parser.add_argument("--keda", action=argparse.BooleanOptionalAction, default=True, help="actors scaled by KEDA")
-    parser.add_argument("--rest-seconds", type=int, default=60)
+    parser.add_argument("--replicas", type=int, help="pods of each actor, without KEDA (default 0)")
+    parser.add_argument("--rest-seconds", type=int, default=60, help="600 is what is asked for")
+    parser.add_argument("--rest-only", action="store_true", help="leave out changes, restart and deletion")
     parser.add_argument("--output", help="a JSON file for the results")
     options = parser.parse_args()
+    if options.replicas is not None:
+        options.keda = False
+    options.replicas = options.replicas or 0
     if not os.path.exists(BINARY):
         sys.exit(f"{BINARY} is missing: run make build")
-    results = measure(options)
+    results = [measure(count, options) for count in options.actors]
     print(json.dumps(results, indent=1))
     if options.output:
         with open(options.output, "w", encoding="utf-8") as file:

@@ -129,15 +129,15 @@ class Kubernetes(LocalServer):
         )
         return answer["status"]["token"]
 
-    def kubeconfig(self, token=None, namespace="default"):
-        """Writes a kubeconfig and returns its path."""
+    def kubeconfig(self, token=None, namespace="default", server=None):
+        """Writes a kubeconfig and returns its path; `server` replaces the API's own address, for proxies."""
         path = self._path(f"kubeconfig-{secrets.token_hex(4)}")
         config = {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "test",
             "clusters": [
-                {"name": "test", "cluster": {"server": self.server, "certificate-authority": self.ca_file}}
+                {"name": "test", "cluster": {"server": server or self.server, "certificate-authority": self.ca_file}}
             ],
             "users": [{"name": "test", "user": {"token": token or self.admin_token}}],
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", "namespace": namespace}}],

@@ -10,10 +10,12 @@ struct ObservedActor: CachedObject {
     let creationTimestamp: String
     let isDeleting: Bool
     let finalizers: [String]
-    /// Those of `asya.sh/`.
+    /// Those of `asya.sh/`, and a role that somebody hopes for.
     let annotations: [String: String]
     let spec: [UInt8]
     let status: [UInt8]
+    /// `status.status`, counted by each scrape of the metrics; empty before the first status.
+    let state: String
 
     init?(_ object: JSONValue) {
         guard let metadata = object["metadata"], let uid = metadata["uid"]?.string else { return nil }
@@ -24,9 +26,12 @@ struct ObservedActor: CachedObject {
         self.creationTimestamp = metadata["creationTimestamp"]?.string ?? ""
         self.isDeleting = metadata["deletionTimestamp"] != nil
         self.finalizers = (metadata["finalizers"]?.elements ?? []).compactMap(\.string)
-        self.annotations = (metadata["annotations"]?.strings ?? [:]).filter { $0.key.hasPrefix("asya.sh/") }
+        self.annotations = (metadata["annotations"]?.strings ?? [:]).filter {
+            $0.key.hasPrefix("asya.sh/") || $0.key == DesiredServiceAccount.roleAnnotation
+        }
         self.spec = (object["spec"] ?? .object([:])).canonicalBytes
         self.status = (object["status"] ?? .object([:])).canonicalBytes
+        self.state = object["status"]?["status"]?.string ?? ""
     }
 
     /// Actors of one name share a queue name (operator.md OB7).

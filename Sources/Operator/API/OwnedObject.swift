@@ -19,7 +19,8 @@ struct OwnedObject: CachedObject {
     let actorName: String?
     /// Labels, annotations, spec and data.
     let content: [UInt8]
-    /// The original wrote it and we have not taken over (operator.md 19.7).
+    /// The original wrote it and its fields are still its own (operator.md 19.7). True until the take-over is complete,
+    /// whatever we have applied meanwhile.
     let belongsToOriginal: Bool
 
     init?(_ object: JSONValue) {
@@ -32,18 +33,14 @@ struct OwnedObject: CachedObject {
         let isActor = controller?["kind"]?.string == ResourceType.asyncActor.kind
         self.actorName = isActor ? controller?["name"]?.string : nil
         self.content = Self.content(object).canonicalBytes
-        let managers = metadata["managedFields"]?.elements ?? []
-        let isApplied = managers.contains {
-            $0["manager"]?.string == APIClient.fieldManager && $0["operation"]?.string == "Apply"
-        }
-        let isOriginal = managers.contains { Self.isOriginalEntry($0) }
-        self.belongsToOriginal = isOriginal && !isApplied
+        self.belongsToOriginal = (metadata["managedFields"]?.elements ?? []).contains { Self.isOriginalEntry($0) }
     }
 
-    /// Whether an entry of managedFields was made by the original's writes to the object itself.
+    /// Whether an entry of managedFields was made by the original's writes to the object itself. Many operators call
+    /// their binary `manager`; only the original made the object, with its reference to the actor.
     static func isOriginalEntry(_ entry: JSONValue) -> Bool {
         entry["manager"]?.string == Self.originalManager && entry["operation"]?.string == "Update"
-            && entry["subresource"] == nil
+            && entry["subresource"] == nil && entry["fieldsV1"]?["f:metadata"]?["f:ownerReferences"] != nil
     }
 
     /// The parts of an object that desired objects have too. The number of replicas has a manager of its own.
@@ -60,10 +57,21 @@ struct OwnedObject: CachedObject {
         ])
     }
 
+    /// Whether our last apply has reached it.
+    var isComplete: Bool {
+        self.decodedContent["metadata"]?["annotations"]?[Self.appliedHashAnnotation] != nil
+    }
+
     /// The content as JSON again.
     var decodedContent: JSONValue {
         let text = String(decoding: self.content, as: UTF8.self)
         return (try? JSONValue(parsing: text, byteLimit: self.content.count)) ?? .null  // We wrote these bytes.
+    }
+
+    /// Whether there is something to do about a change, or an appearance or disappearance.
+    static func differ(_ old: OwnedObject?, _ new: OwnedObject?) -> Bool {
+        old?.content != new?.content || old?.controllerUID != new?.controllerUID
+            || old?.belongsToOriginal != new?.belongsToOriginal
     }
 
     /// The actor to wake when it changes.

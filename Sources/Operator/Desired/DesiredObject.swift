@@ -36,6 +36,17 @@ struct DesiredObject: Equatable, Sendable {
         self.body = .object(body)
     }
 
+    /// What is applied before the object is complete: without the mark, so that the next run sees that it is not.
+    var unmarkedBody: JSONValue {
+        var metadata = self.body["metadata"] ?? .object([:])
+        var annotations = metadata["annotations"] ?? .object([:])
+        annotations.set(OwnedObject.appliedHashAnnotation, nil)
+        metadata.set("annotations", annotations)
+        var body = self.body
+        body.set("metadata", metadata)
+        return body
+    }
+
     /// The mark that says which version of our own idea the object has.
     var appliedHash: String {
         self.body["metadata"]?["annotations"]?[OwnedObject.appliedHashAnnotation]?.string ?? ""

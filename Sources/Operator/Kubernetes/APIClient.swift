@@ -23,6 +23,7 @@ final class APIClient: Sendable {
     let connection: ClusterConnection
     private let requests: HTTPClient
     private let watches: HTTPClient
+    private let tls: TLSConfiguration
     private let credentials: CredentialSource
     private let metrics: OperatorMetrics
 
@@ -34,14 +35,14 @@ final class APIClient: Sendable {
         self.connection = connection
         self.metrics = metrics
         self.credentials = CredentialSource(connection.credential)
-        let tls = try Self.tlsConfiguration(connection)
+        self.tls = try Self.tlsConfiguration(connection)
         self.requests = HTTPClient(
             eventLoopGroupProvider: .shared(group),
-            configuration: Self.configuration(tls, readTimeLimit: Self.requestTimeLimit)
+            configuration: Self.configuration(self.tls, readTimeLimit: Self.requestTimeLimit)
         )
         self.watches = HTTPClient(
             eventLoopGroupProvider: .shared(group),
-            configuration: Self.configuration(tls, readTimeLimit: Self.watchSilenceLimit)
+            configuration: Self.configuration(self.tls, readTimeLimit: Self.watchSilenceLimit)
         )
     }
 
@@ -84,13 +85,14 @@ final class APIClient: Sendable {
         return bytes
     }
 
-    /// Follows a collection until the server ends the watch; calls `receive` for every event in order.
+    /// Follows a collection until the server ends the watch; calls `receive` for every event in order, one line of JSON
+    /// each.
     func watch(
         _ type: ResourceType,
         _ selector: ObjectSelector,
         from resourceVersion: String,
         seconds: Int,
-        receive: (WatchEvent) throws -> Void
+        receive: (_ line: [UInt8]) throws -> Void
     ) async throws {
         let query = [
             ("watch", "true"), ("allowWatchBookmarks", "true"), ("resourceVersion", resourceVersion),
@@ -107,7 +109,7 @@ final class APIClient: Sendable {
         var decoder = WatchFrameDecoder()
         do {
             for try await piece in response.body {
-                for line in try decoder.append(piece.readableBytesView) { try receive(try WatchEvent(line: line)) }
+                for line in try decoder.append(piece.readableBytesView) { try receive(line) }
             }
         } catch let error as APIError {
             throw error
@@ -125,8 +127,12 @@ final class APIClient: Sendable {
         message.method = HTTPMethod(rawValue: request.method.rawValue)
         message.headers.add(name: "Accept", value: "application/json")
         message.headers.add(name: "User-Agent", value: "asya-operator/\(BuildVersion.current)")
-        if let header = try await self.credentials.header() {
-            message.headers.add(name: "Authorization", value: header)
+        let proof = try await self.credentials.proof()
+        if let header = proof.header { message.headers.add(name: "Authorization", value: header) }
+        if let certificate = proof.certificate {
+            var tls = self.tls
+            certificate.use(in: &tls)
+            message.tlsConfiguration = tls
         }
         if let body = request.body {
             message.headers.add(name: "Content-Type", value: (request.contentType ?? .json).rawValue)
@@ -171,8 +177,7 @@ final class APIClient: Sendable {
                 tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(pem))
             }
             if let certificate = connection.clientCertificatePEM, let key = connection.clientKeyPEM {
-                tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(certificate).map { .certificate($0) }
-                tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: key, format: .pem))
+                try ClientCertificate(certificatePEM: certificate, keyPEM: key).use(in: &tls)
             }
         } catch {
             throw ClusterConfigurationError("certificates for the API server: \(error)")

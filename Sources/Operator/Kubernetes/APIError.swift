@@ -34,6 +34,9 @@ public enum APIError: Error, Sendable, Equatable, CustomStringConvertible {
         self.status.map { $0.code == 410 || $0.reason == "Expired" || $0.reason == "Gone" } ?? false
     }
 
+    /// The role lacks a right.
+    public var isForbidden: Bool { self.status?.code == 403 }
+
     /// The credentials were refused.
     public var isUnauthorized: Bool { self.status?.code == 401 }
 

@@ -9,24 +9,29 @@ extension ClusterConnection {
         environment: [String: String],
         serviceAccountDirectory directory: String = Self.serviceAccountDirectory
     ) throws(ClusterConfigurationError) -> ClusterConnection {
-        if let path = flag, !path.isEmpty { return try self.kubeconfig(path) }
-        // The variable may list several files; merging them is not supported, the first one counts.
-        if let path = environment["KUBECONFIG"]?.split(separator: ":").first {
-            return try self.kubeconfig(String(path))
+        if let path = flag, !path.isEmpty { return try self.kubeconfig([path]) }
+        if let paths = environment["KUBECONFIG"]?.split(separator: ":").map(String.init), !paths.isEmpty {
+            return try self.kubeconfig(paths)
         }
         if let host = environment["KUBERNETES_SERVICE_HOST"], let port = environment["KUBERNETES_SERVICE_PORT"] {
             return try self.inCluster(host: host, port: port, directory: directory)
         }
-        if let home = environment["HOME"] { return try self.kubeconfig("\(home)/.kube/config") }
+        if let home = environment["HOME"] { return try self.kubeconfig(["\(home)/.kube/config"]) }
         throw ClusterConfigurationError(
             "no way to reach an API server: set --kubeconfig or KUBECONFIG, or run in a pod with a service account"
         )
     }
 
-    private static func kubeconfig(_ path: String) throws(ClusterConfigurationError) -> ClusterConnection {
-        let content = try BoundedFile.read(path, byteLimit: Kubeconfig.byteLimit)
-        let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        return try Kubeconfig(text: String(decoding: content, as: UTF8.self), directory: directory).connection()
+    /// Files of a list that do not exist are left out, as long as one does.
+    private static func kubeconfig(_ paths: [String]) throws(ClusterConfigurationError) -> ClusterConnection {
+        let existing = paths.filter { FileStamp($0) != nil }
+        var kubeconfig = Kubeconfig()
+        for path in existing.isEmpty ? paths : existing {
+            let content = try BoundedFile.read(path, byteLimit: Kubeconfig.byteLimit)
+            let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+            try kubeconfig.add(text: String(decoding: content, as: UTF8.self), directory: directory)
+        }
+        return try kubeconfig.connection()
     }
 
     private static func inCluster(

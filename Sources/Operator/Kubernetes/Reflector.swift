@@ -80,7 +80,9 @@ struct Reflector: Sendable {
         let request = APIRequest(method: .get, path: type.collectionPath(), query: query)
         let page = try ListPage(try await self.client.sendForBytes(request))
         if continuation == nil { self.sink.listAborted() }
-        for index in 0..<page.count { try self.sink.listed(try page.object(at: index)) }
+        for index in 0..<page.count {
+            self.reading { try self.sink.listed(try page.object(at: index)) }
+        }
         if state.listed(resourceVersion: page.resourceVersion, continuation: page.continuation) {
             self.sink.listCompleted()
         }
@@ -95,21 +97,33 @@ struct Reflector: Sendable {
         var isEmpty = true
         var failure: APIStatus?
         let seconds = Int.random(in: Self.watchSeconds)
-        try await self.client.watch(type, self.selector, from: resourceVersion, seconds: seconds) { event in
+        try await self.client.watch(type, self.selector, from: resourceVersion, seconds: seconds) { line in
             isEmpty = false
-            switch event {
-            case .stored(let object):
-                try self.sink.stored(object)
-                state.advance(past: object)
-            case .removed(let object):
-                try self.sink.removed(object)
-                state.advance(past: object)
-            case .bookmark(let version): state.advanced(to: version)
-            case .failed(let status): failure = status
+            self.reading {
+                switch try WatchEvent(line: line) {
+                case .stored(let object):
+                    try self.sink.stored(object)
+                    state.advance(past: object)
+                case .removed(let object):
+                    try self.sink.removed(object)
+                    state.advance(past: object)
+                case .bookmark(let version): state.advanced(to: version)
+                case .failed(let status): failure = status
+                }
             }
         }
         if let failure { throw APIError.status(failure) }
         state.watchEnded(receivedAnything: !isEmpty, using: &generator)
+    }
+
+    /// An object that cannot be read, such as one nested deeper than our parser goes, must not hide all others.
+    private func reading(_ body: () throws -> Void) {
+        do {
+            try body()
+        } catch {
+            let metadata: Logger.Metadata = ["resource": "\(self.types[0].plural)", "error": "\(error)"]
+            self.logger.error("left out an object that cannot be read", metadata: metadata)
+        }
     }
 
     private func report(_ error: APIError, isAbsent: Bool) {

@@ -23,6 +23,8 @@ struct WorkQueueState<Key: Hashable & Sendable> {
     /// Keys in one of the two lines, or to be put there when their worker is done.
     private var waiting: Set<Key> = []
     private var working: Set<Key> = []
+    /// Of those, keys that became urgent meanwhile.
+    private var urgentAgain: Set<Key> = []
     private var delayed: [Key: Duration] = [:]
     private var backoffs: [Key: Backoff] = [:]
     /// The earliest time the next retry may have, for the limit over all keys.
@@ -42,11 +44,12 @@ struct WorkQueueState<Key: Hashable & Sendable> {
         self.addCount += 1
         // What the delay was for is looked at now.
         self.delayed[key] = nil
-        guard self.waiting.insert(key).inserted else {
-            if isUrgent, !self.working.contains(key) { self.urgent.append(key) }
+        let isNew = self.waiting.insert(key).inserted
+        if self.working.contains(key) {
+            if isUrgent { self.urgentAgain.insert(key) }
             return
         }
-        guard !self.working.contains(key) else { return }
+        guard isNew || isUrgent else { return }
         if isUrgent { self.urgent.append(key) } else { self.ordinary.append(key) }
     }
 
@@ -97,7 +100,9 @@ struct WorkQueueState<Key: Hashable & Sendable> {
     /// A worker is done with `key`. If it was added meanwhile, it waits again.
     mutating func done(_ key: Key) {
         self.working.remove(key)
-        if self.waiting.contains(key) { self.ordinary.append(key) }
+        let isUrgent = self.urgentAgain.remove(key) != nil
+        guard self.waiting.contains(key) else { return }
+        if isUrgent { self.urgent.append(key) } else { self.ordinary.append(key) }
     }
 
     private mutating func promote(now: Duration) {

@@ -58,6 +58,11 @@ public final class OperatorMetrics: Sendable {
         )
     }
 
+    /// The admission webhook answered.
+    func webhookAnswered(path: String, code: String) {
+        self.add("controller_runtime_webhook_requests_total", #"code="\#(code)",webhook="\#(path)""#)
+    }
+
     private func add(_ name: String, _ labels: String, _ amount: Int = 1) {
         self.values.withLock { $0.counters[name, default: [:]][labels, default: 0] += amount }
     }

@@ -8,6 +8,8 @@ protocol BrokerQueues: Sendable {
     func exists(_ queueName: String) async throws -> Bool
     /// Removes a queue with its messages; a missing one is success.
     func delete(_ queueName: String) async throws
+    /// The dead-letter queue that goes with an actor's queue and with nobody else's.
+    func ownDeadLetterQueue(of queueName: String) -> String?
     /// Messages of all queues by name, as one look-up; `nil` when the broker has no such thing.
     func allCounts() async throws -> [String: QueueCounts]?
     /// Names of all queues, as few look-ups; `nil` when the broker has no such thing.

@@ -20,11 +20,11 @@ final class QueueService: Sendable {
     /// An API that does not answer is not asked again at once: each time costs 5 s.
     static let countsPause = Duration.seconds(60)
 
-    /// Connections are shared by actors with the same broker and the same credentials.
-    private struct SessionKey: Hashable {
+    /// Connections and answers are shared by actors with the same broker and the same credentials.
+    struct Login: Hashable, Sendable {
         var transport: String
         /// The values of the Secrets; only compared.
-        var credentials: [String]
+        fileprivate var credentials: [String]
     }
 
     private struct Session {
@@ -42,8 +42,8 @@ final class QueueService: Sendable {
     private let metrics: OperatorMetrics
     private let logger: Logger
     private let http: HTTPClient
-    private let sessions = Mutex<[SessionKey: Session]>([:])
-    private let counts = Mutex<[SessionKey: Counts]>([:])
+    private let sessions = Mutex<[Login: Session]>([:])
+    private let counts = Mutex<[Login: Counts]>([:])
 
     init(secrets: SecretReader, group: any EventLoopGroup, metrics: OperatorMetrics, logger: Logger) {
         self.secrets = secrets
@@ -54,6 +54,8 @@ final class QueueService: Sendable {
             timeout: .init(connect: .seconds(5), read: .seconds(5))
         )
         configuration.connectionPool.idleTimeout = .seconds(10)
+        // A management API that is not there is told at once, not after five seconds of trying.
+        configuration.connectionPool.retryConnectionEstablishment = false
         configuration.httpVersion = .http1Only
         self.http = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }
@@ -74,14 +76,28 @@ final class QueueService: Sendable {
         }
     }
 
-    /// Removes an actor's queue and says how many messages went with it, when the broker told.
-    func delete(_ queueName: String, of actor: ObjectKey, on transport: TransportDefinition) async throws -> Int? {
+    /// A queue that was there, and how many messages went with it.
+    struct Deletion: Equatable, Sendable {
+        var queueName: String
+        var messageCount: Int
+    }
+
+    /// Removes an actor's queue and its dead-letter queue. Each is looked for by itself: a try before this one may have
+    /// ended between the two.
+    func delete(
+        _ queueName: String,
+        of actor: ObjectKey,
+        on transport: TransportDefinition
+    ) async throws -> [Deletion] {
         try await self.measured("delete", transport) {
             try await self.with(transport, namespace: actor.namespace) { queues in
-                // The number is for the event; the deletion is what was asked for.
-                let ready = try await queues.counts(of: queueName)?.ready
-                if ready != nil { try await queues.delete(queueName) }
-                return ready
+                var deletions: [Deletion] = []
+                for name in [queueName, queues.ownDeadLetterQueue(of: queueName)].compactMap({ $0 }) {
+                    guard let ready = try await queues.counts(of: name)?.ready else { continue }
+                    try await queues.delete(name)
+                    deletions.append(Deletion(queueName: name, messageCount: ready))
+                }
+                return deletions
             }
         }
     }
@@ -97,6 +113,11 @@ final class QueueService: Sendable {
         } catch {
             return nil  // Logged where the look-up was made; the stored numbers stay (operator.md 14).
         }
+    }
+
+    /// With which login the queues of a namespace are reached.
+    func login(namespace: String, on transport: TransportDefinition) async throws -> Login {
+        Login(transport: transport.name, credentials: try await self.credentials(transport, namespace: namespace))
     }
 
     /// Names of all queues that are there, as one look-up; `nil` when the broker offers none.
@@ -143,18 +164,23 @@ final class QueueService: Sendable {
                 sessions[key]?.lastUse = .now
             }
         }
-        return try await body(queues)
+        do {
+            return try await body(queues)
+        } catch {
+            // Maybe it was the password, and a new one is there.
+            for name in transport.broker.secretNames { self.secrets.forget(name, namespace: namespace) }
+            throw error
+        }
     }
 
     private func enter(
         _ transport: TransportDefinition,
         namespace: String
-    ) async throws -> (SessionKey, any BrokerQueues) {
-        let credentials = try await self.credentials(transport, namespace: namespace)
-        let key = SessionKey(transport: transport.name, credentials: credentials)
+    ) async throws -> (Login, any BrokerQueues) {
+        let key = try await self.login(namespace: namespace, on: transport)
         return try self.sessions.withLock { sessions in
             if sessions[key] == nil {
-                let queues = try self.open(transport, credentials)
+                let queues = try self.open(transport, key.credentials)
                 sessions[key] = Session(queues: queues, users: 0, lastUse: .now)
             }
             sessions[key]?.users += 1
@@ -215,8 +241,7 @@ final class QueueService: Sendable {
         namespace: String,
         _ transport: TransportDefinition
     ) async throws -> [String: QueueCounts]? {
-        let credentials = try await self.credentials(transport, namespace: namespace)
-        let key = SessionKey(transport: transport.name, credentials: credentials)
+        let key = try await self.login(namespace: namespace, on: transport)
         let known: (hasAnswer: Bool, byName: [String: QueueCounts]?) = self.counts.withLock { counts in
             if let entry = counts[key], entry.expiry > .now { return (true, entry.byName) }
             // Whoever asks while this look-up runs gets the old answer instead of starting another.
@@ -242,7 +267,7 @@ final class QueueService: Sendable {
         _ actor: ObjectKey,
         _ transport: TransportDefinition
     ) async throws -> QueueCounts? {
-        let key = SessionKey(transport: "\(transport.name)/\(queueName)", credentials: [])
+        let key = Login(transport: "\(transport.name)/\(queueName)", credentials: [])
         let known = self.counts.withLock { counts -> Counts? in
             if counts.count > Self.countsLimit { counts = counts.filter { $0.value.expiry > .now } }
             return counts[key].flatMap { $0.expiry > .now ? $0 : nil }
@@ -255,7 +280,7 @@ final class QueueService: Sendable {
         return counts
     }
 
-    private func keep(_ byName: [String: QueueCounts]?, for key: SessionKey, lifetime: Duration) {
+    private func keep(_ byName: [String: QueueCounts]?, for key: Login, lifetime: Duration) {
         self.counts.withLock { counts in
             counts[key] = Counts(byName: byName, expiry: .now + lifetime)
         }

@@ -34,10 +34,9 @@ final class RabbitMQManagement: Sendable {
             tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(authorityPEM.utf8)))
         }
         if settings.skipsVerification { tls.certificateVerification = .none }
-        self.http = HTTPClient(
-            eventLoopGroupProvider: .shared(shared.eventLoopGroup),
-            configuration: HTTPClient.Configuration(tlsConfiguration: tls, redirectConfiguration: .disallow)
-        )
+        var configuration = HTTPClient.Configuration(tlsConfiguration: tls, redirectConfiguration: .disallow)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        self.http = HTTPClient(eventLoopGroupProvider: .shared(shared.eventLoopGroup), configuration: configuration)
     }
 
     func close() async {

@@ -3,6 +3,7 @@ import AsyncHTTPClient
 import FoundationEssentials
 import QueueClient
 import Support
+import Synchronization
 
 /// Queues of a RabbitMQ: made and deleted over AMQP, counted over the management API (operator.md 9, 14).
 final class RabbitMQQueues: BrokerQueues {
@@ -12,6 +13,10 @@ final class RabbitMQQueues: BrokerQueues {
     private let queues: QueueSettings
     /// The configured authorities, in a file because the AMQP library wants one.
     private let authorityFile: URL?
+    /// When queues that may be replaced were first seen empty.
+    private let emptySince = Mutex<[String: ContinuousClock.Instant]>([:])
+    /// The management API learns of a delivery within its sampling interval of 5 s.
+    private static let countsLag = Duration.seconds(6)
 
     /// - Parameter authorityPEM: authorities to trust instead of the system's.
     init(
@@ -88,12 +93,13 @@ final class RabbitMQQueues: BrokerQueues {
     func delete(_ queueName: String) async throws {
         do {
             try await self.administration.delete(queueName)
-            if self.queues.hasDeadLetterQueue {
-                try await self.administration.delete(queueName + QueueTopology.deadLetterSuffix)
-            }
         } catch let error as QueueClientError {
             throw Self.problem(error)
         }
+    }
+
+    func ownDeadLetterQueue(of queueName: String) -> String? {
+        self.queues.hasDeadLetterQueue ? queueName + QueueTopology.deadLetterSuffix : nil
     }
 
     func counts(of queueName: String) async throws -> QueueCounts? {
@@ -146,10 +152,17 @@ final class RabbitMQQueues: BrokerQueues {
     }
 
     /// Messages in the hands of consumers count too; AMQP does not tell them, so without the management API no queue is
-    /// empty.
+    /// empty. That API is some seconds behind: a queue must be seen empty twice with longer than that in between.
     private func isEmpty(_ queueName: String) async throws -> Bool {
-        guard try await self.counts(of: queueName)?.ready == 0 else { return false }
-        return try await self.management.allCounts()[queueName]?.inFlight == 0
+        let ready = try await self.counts(of: queueName)?.ready
+        let inFlight = try await self.management.allCounts()[queueName]?.inFlight
+        let isEmpty = ready == 0 && inFlight == 0
+        let now = ContinuousClock.now
+        let since = self.emptySince.withLock { emptySince in
+            emptySince[queueName] = isEmpty ? emptySince[queueName] ?? now : nil
+            return emptySince[queueName]
+        }
+        return since.map { now - $0 > Self.countsLag } ?? false
     }
 
     /// The words of operator.md 9; never with credentials, which the client's errors do not hold either.

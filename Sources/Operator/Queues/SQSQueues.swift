@@ -8,10 +8,14 @@ import Support
 final class SQSQueues: BrokerQueues {
     private let administration: SQSAdministration
     private let queues: QueueSettings
+    private let tags: [String: String]
+    private let logger: Logger
 
     /// - Parameter keys: access key and secret of the configured Secrets; empty for the process's own chain.
     init(_ settings: SQSSettings, queues: QueueSettings, keys: [String], logger: Logger) throws {
         self.queues = queues
+        self.tags = settings.tags
+        self.logger = logger
         var credentials: AWS.Credentials?
         if keys.count == 2 {
             credentials = try AWS.Credentials(accessKeyID: keys[0], secretAccessKey: keys[1])
@@ -36,6 +40,14 @@ final class SQSQueues: BrokerQueues {
         } catch let error as QueueClientError {
             throw Self.problem(error)
         }
+        // A queue that was there may be older than the configured tags (operator.md OB6).
+        guard !self.tags.isEmpty else { return }
+        do {
+            try await self.administration.tag(queue.name, with: queue.tags)
+        } catch {
+            // Messages flow without them, and a role may lack the right.
+            self.logger.warning("cannot tag a queue", metadata: ["queue": "\(queue.name)", "error": "\(error)"])
+        }
     }
 
     func exists(_ queueName: String) async throws -> Bool {
@@ -57,6 +69,9 @@ final class SQSQueues: BrokerQueues {
             throw Self.problem(error)
         }
     }
+
+    /// One is shared by all and never deleted (operator.md 9).
+    func ownDeadLetterQueue(of queueName: String) -> String? { nil }
 
     /// SQS lists names without numbers.
     func allCounts() async throws -> [String: QueueCounts]? { nil }

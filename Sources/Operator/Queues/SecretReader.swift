@@ -47,6 +47,14 @@ final class SecretReader: Sendable {
         try await self.read(ObjectKey(namespace: namespace, name: name))?[key] != nil
     }
 
+    /// A broker refused what was read: the Secret may have changed since.
+    func forget(_ name: String, namespace: String) {
+        self.entries.withLock { entries in
+            entries[ObjectKey(namespace: namespace, name: name)] = nil
+            if let fallback = self.fallbackNamespace { entries[ObjectKey(namespace: fallback, name: name)] = nil }
+        }
+    }
+
     private func data(_ name: String, namespace: String) async throws -> [String: String]? {
         if let own = try await self.read(ObjectKey(namespace: namespace, name: name)) { return own }
         guard let fallback = self.fallbackNamespace, fallback != namespace else { return nil }

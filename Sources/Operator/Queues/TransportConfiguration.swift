@@ -69,6 +69,14 @@ public struct TransportDefinition: Sendable, Equatable {
         case rabbitMQ(RabbitMQSettings)
         /// `type: sqs`.
         case sqs(SQSSettings)
+
+        /// The Secrets with its credentials.
+        var secretNames: Set<String> {
+            switch self {
+            case .rabbitMQ(let settings): Set([settings.password, settings.authority].compactMap { $0?.name })
+            case .sqs(let settings): Set([settings.accessKeyID, settings.secretAccessKey].compactMap { $0?.name })
+            }
+        }
     }
 
     /// The key in the configuration.

@@ -10,7 +10,8 @@ struct Admission: Equatable {
     /// The transport, when the actor may be reconciled. Otherwise nothing is done until spec or configuration change.
     var transport: TransportDefinition?
 
-    init(_ actor: AsyncActor, _ registry: TransportRegistry) {
+    /// - Parameter annotations: those of the actor that concern the operator.
+    init(_ actor: AsyncActor, _ registry: TransportRegistry, annotations: [String: String] = [:]) {
         var conditions: [Condition.Kind: Condition] = [:]
         var events: [ActorEvent] = []
         var transport: TransportDefinition?
@@ -30,18 +31,28 @@ struct Admission: Equatable {
         self.events = events
         let isAdmitted = conditions[.workload] == nil
         self.transport = isAdmitted ? transport : nil
-        if isAdmitted { self.events += Self.advice(actor) }
+        if isAdmitted { self.events += Self.advice(actor, annotations: annotations) }
     }
 
-    /// What is allowed and still probably a mistake (operator.md OB17).
-    private static func advice(_ actor: AsyncActor) -> [ActorEvent] {
+    /// What is allowed and still probably a mistake (operator.md 17, OB17).
+    private static func advice(_ actor: AsyncActor, annotations: [String: String]) -> [ActorEvent] {
+        var events: [ActorEvent] = []
+        let role = DesiredServiceAccount.roleAnnotation
+        if annotations[role] != nil {
+            let text =
+                "the annotation \(role) on an actor has no effect: set actorRoleArn in the transport's configuration"
+            events.append(.warning("RoleAnnotationIgnored", text))
+        }
         let timeout = actor.spec.timeout
-        guard timeout.processing > 0, timeout.gracefulShutdown < timeout.processing else { return [] }
         // Both schema defaults together would warn for every actor.
-        guard timeout.processing != AsyncActor.Timeout().processing else { return [] }
-        let text =
-            "timeout.gracefulShutdown (\(timeout.gracefulShutdown) s) is below timeout.processing "
-            + "(\(timeout.processing) s): a pod that is stopped cannot finish its message"
-        return [.warning("ShortGracePeriod", text)]
+        if timeout.processing > 0, timeout.gracefulShutdown < timeout.processing,
+            timeout.processing != AsyncActor.Timeout().processing
+        {
+            let text =
+                "timeout.gracefulShutdown (\(timeout.gracefulShutdown) s) is below timeout.processing "
+                + "(\(timeout.processing) s): a pod that is stopped cannot finish its message"
+            events.append(.warning("ShortGracePeriod", text))
+        }
+        return events
     }
 }

@@ -20,7 +20,7 @@ struct ClusterCaches: Sendable {
         func owned() -> ObjectCache<OwnedObject> {
             ObjectCache { old, new in
                 // KEDA writes the status of its objects all the time; only what we own counts.
-                guard old?.content != new?.content || old?.controllerUID != new?.controllerUID else { return }
+                guard OwnedObject.differ(old, new) else { return }
                 wake(new?.actorKey)
                 if old?.actorKey != new?.actorKey { wake(old?.actorKey) }
             }
@@ -36,13 +36,12 @@ struct ClusterCaches: Sendable {
         }
         self.actors = actors
         self.deployments = ObjectCache { old, new in
-            let isSame = old?.numbers == new?.numbers && old?.object.content == new?.object.content
-            guard !isSame || old?.object.controllerUID != new?.object.controllerUID else { return }
+            guard old?.numbers != new?.numbers || OwnedObject.differ(old?.object, new?.object) else { return }
             wake(new?.object.actorKey ?? old?.object.actorKey)
         }
         self.scaledObjects = ObjectCache(
             changed: { old, new in
-                guard old?.content != new?.content || old?.controllerUID != new?.controllerUID else { return }
+                guard OwnedObject.differ(old, new) else { return }
                 wake(new?.actorKey ?? old?.actorKey)
             },
             absenceChanged: { isAbsent in

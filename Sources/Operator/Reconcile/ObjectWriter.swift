@@ -4,6 +4,8 @@ import Support
 struct ObjectWriter: Sendable {
     /// Owns `spec.replicas` alone, so that the main manager can let go of it (operator.md 19.6).
     static let replicasManager = "asya-operator-replicas"
+    /// How often the patch of a take-over is tried again at once.
+    static let conflictLimit = 3
 
     let client: APIClient
 
@@ -16,6 +18,7 @@ struct ObjectWriter: Sendable {
         {
             return nil
         }
+        if let deployment = cache[desired.key] as? ObservedDeployment { try await self.finishCreation(deployment) }
         let written = try await self.apply(desired)
         cache.wrote(written)
         return written
@@ -60,13 +63,20 @@ struct ObjectWriter: Sendable {
     /// Makes a Deployment with a number of pods other than the API's default, which must not be visible for a moment:
     /// the first apply carries everything, then each manager keeps its own part.
     func create(_ desired: DesiredObject, replicas: Int) async throws -> JSONValue {
-        var body = desired.body
+        var body = desired.unmarkedBody
         var spec = body["spec"] ?? .object([:])
         spec.set("replicas", .integer(replicas))
         body.set("spec", spec)
-        _ = try await self.client.apply(desired.type, desired.key, body, fieldManager: Self.replicasManager)
-        _ = try await self.apply(desired)
-        return try await self.applyReplicas(replicas, desired.key)
+        _ = try await self.client.apply(desired.type, desired.key, body)
+        _ = try await self.applyReplicas(replicas, desired.key)
+        return try await self.apply(desired)
+    }
+
+    /// A creation that was interrupted has left the number of pods to the main manager, whose next apply would reset
+    /// it.
+    private func finishCreation(_ deployment: ObservedDeployment) async throws {
+        guard !deployment.object.isComplete, let replicas = deployment.numbers.desired else { return }
+        _ = try await self.applyReplicas(replicas, deployment.key)
     }
 
     // MARK: Objects of the original
@@ -77,11 +87,29 @@ struct ObjectWriter: Sendable {
 
     /// Turns the original's ownership into ours (operator.md 19.7): the next apply then removes what is not wanted any
     /// more. The number of replicas gets its own manager first, because the old entry owns it too.
+    ///
+    /// A stop after any of these steps is repaired by the next run: until the patch the old entry says that there is
+    /// something to do, and the patch takes the hash away, without which the object is applied again.
     private func takeOver(_ desired: DesiredObject, _ object: JSONValue) async throws {
         var current = object
         if desired.type == .deployment, let replicas = object["spec"]?["replicas"]?.integer {
             current = try await self.applyReplicas(replicas, desired.key)
         }
+        for attempt in 1... {
+            do {
+                let patch = Self.takeOverPatch(current)
+                _ = try await self.client.mergePatch(desired.type, desired.key, patch)
+                return
+            } catch let error as APIError where error.isConflict && attempt <= Self.conflictLimit {
+                // Controllers write the status of a new object all the time.
+                guard let fresh = try await self.client.get(desired.type, desired.key) else { throw error }
+                current = fresh
+            }
+        }
+    }
+
+    /// Guarded by the version that was read.
+    static func takeOverPatch(_ current: JSONValue) -> JSONValue {
         let entries = (current["metadata"]?["managedFields"]?.elements ?? []).compactMap { entry -> JSONValue? in
             let isOurs =
                 entry["manager"]?.string == APIClient.fieldManager && entry["operation"]?.string == "Apply"
@@ -93,13 +121,13 @@ struct ObjectWriter: Sendable {
             renamed.set("operation", "Apply")
             return renamed
         }
-        let patch: JSONValue = [
+        return [
             "metadata": .object(omittingNil: [
                 "resourceVersion": current["metadata"]?["resourceVersion"],
+                "annotations": .object([OwnedObject.appliedHashAnnotation: .null]),
                 "managedFields": .array(entries),
             ])
         ]
-        _ = try await self.client.mergePatch(desired.type, desired.key, patch)
     }
 }
 

@@ -23,51 +23,67 @@ struct QueueCheck: Sendable {
     }
 
     private func checkAll() async {
-        let ensured = self.memory.ensuredQueues()
-        // One set of credentials for each namespace.
-        struct Place: Hashable {
-            var transport: String
-            var namespace: String
+        let transports = Dictionary(grouping: self.memory.ensuredQueues().map { Entry(key: $0.key, ensured: $0.value) })
+        {
+            $0.ensured.transport.name
         }
-        let places = Dictionary(grouping: ensured) { entry in
-            Place(transport: entry.value.transport.name, namespace: entry.key.namespace)
-        }
-        let transports = Dictionary(grouping: places) { $0.key.transport }
         await withTaskGroup(of: Void.self) { group in
-            for places in transports.values {
+            for entries in transports.values {
                 group.addTask {
-                    for (_, entries) in places { await self.check(entries.map { ($0.key, $0.value) }) }
+                    for entries in await self.byLogin(entries) { await self.check(entries) }
                 }
             }
         }
     }
 
-    /// The queues of one namespace on one transport.
-    private func check(_ entries: [(key: ObjectKey, value: ActorMemory.EnsuredQueue)]) async {
+    /// A queue that was made for an actor.
+    private struct Entry {
+        var key: ObjectKey
+        var ensured: ActorMemory.EnsuredQueue
+    }
+
+    /// Namespaces whose Secrets say the same are asked about together.
+    private func byLogin(_ entries: [Entry]) async -> [[Entry]] {
+        var logins: [QueueService.Login: [Entry]] = [:]
+        for (namespace, entries) in Dictionary(grouping: entries, by: \.key.namespace) {
+            guard let transport = entries.first?.ensured.transport else { continue }
+            do {
+                let login = try await self.queues.login(namespace: namespace, on: transport)
+                logins[login, default: []] += entries
+            } catch {
+                let metadata: Logger.Metadata = ["transport": "\(transport.name)", "error": "\(error)"]
+                self.logger.warning("cannot check queues", metadata: metadata)
+            }
+        }
+        return Array(logins.values)
+    }
+
+    /// The queues of one login on one transport.
+    private func check(_ entries: [Entry]) async {
         guard let first = entries.first else { return }
         do {
-            if let names = try await self.queues.allNames(namespace: first.key.namespace, on: first.value.transport) {
-                for entry in entries where !names.contains(entry.value.definition.name) {
+            if let names = try await self.queues.allNames(namespace: first.key.namespace, on: first.ensured.transport) {
+                for entry in entries where !names.contains(entry.ensured.definition.name) {
                     // A queue made a moment ago may not be listed yet: asked for by itself.
-                    try await self.checkOne(entry.key, entry.value)
+                    try await self.checkOne(entry.key, entry.ensured)
                 }
                 return
             }
         } catch {
             // No management API, or it is down: AMQP decides.
-            let metadata: Logger.Metadata = ["transport": "\(first.value.transport.name)", "error": "\(error)"]
+            let metadata: Logger.Metadata = ["transport": "\(first.ensured.transport.name)", "error": "\(error)"]
             self.logger.debug("no listing of queues, asking for each", metadata: metadata)
         }
         await self.checkEach(entries)
     }
 
-    private func checkEach(_ entries: [(key: ObjectKey, value: ActorMemory.EnsuredQueue)]) async {
+    private func checkEach(_ entries: [Entry]) async {
         do {
-            for entry in entries { try await self.checkOne(entry.key, entry.value) }
+            for entry in entries { try await self.checkOne(entry.key, entry.ensured) }
         } catch {
             // The broker cannot be asked: the rest of its queues need not be tried now.
             guard let first = entries.first else { return }
-            let metadata: Logger.Metadata = ["transport": "\(first.value.transport.name)", "error": "\(error)"]
+            let metadata: Logger.Metadata = ["transport": "\(first.ensured.transport.name)", "error": "\(error)"]
             self.logger.warning("cannot check queues", metadata: metadata)
         }
     }

@@ -77,22 +77,26 @@ extension Reconciler {
             return nil
         }
         do {
-            let messageCount = try await self.queues.delete(name, of: observed.key, on: transport)
-            guard let messageCount else { return nil }
-            let text =
-                messageCount > 0
-                ? "Queue \(name) deleted with \(messageCount) messages in it" : "Queue \(name) deleted"
-            if messageCount > 0 {
-                let metadata: Logger.Metadata = [
-                    "actor": "\(observed.key)", "queue": "\(name)", "messages": "\(messageCount)",
-                ]
-                self.logger.warning("deleted a queue that held messages", metadata: metadata)
+            for deletion in try await self.queues.delete(name, of: observed.key, on: transport)
+            where deletion.queueName == name || deletion.messageCount > 0 {
+                // An empty dead-letter queue is no news.
+                self.report(deletion, observed)
             }
-            self.record(messageCount > 0 ? .warning("QueueDeleted", text) : .normal("QueueDeleted", text), observed)
             return nil
         } catch {
             return self.queueDeletionFailed(name, observed, error)
         }
+    }
+
+    private func report(_ deletion: QueueService.Deletion, _ observed: ObservedActor) {
+        let (name, count) = (deletion.queueName, deletion.messageCount)
+        guard count > 0 else {
+            self.record(.normal("QueueDeleted", "Queue \(name) deleted"), observed)
+            return
+        }
+        self.record(.warning("QueueDeleted", "Queue \(name) deleted with \(count) messages in it"), observed)
+        let metadata: Logger.Metadata = ["actor": "\(observed.key)", "queue": "\(name)", "messages": "\(count)"]
+        self.logger.warning("deleted a queue that held messages", metadata: metadata)
     }
 
     private func queueDeletionFailed(_ name: String, _ observed: ObservedActor, _ error: any Error) -> Duration? {

@@ -74,12 +74,19 @@ extension Reconciler {
         self.record(.warning("UnknownFields", text), run.observed)
     }
 
+    /// The pods run without one too: an API server older than 1.21, or a role without the right to make it, are told and
+    /// nothing more.
     private func writeDisruptionBudget(_ run: Run, _ desired: DesiredState, _ writer: ObjectWriter) async throws {
-        if let budget = desired.disruptionBudget {
-            _ = try await writer.write(budget, self.caches.disruptionBudgets)
-        } else if let old = self.caches.disruptionBudgets[run.key], old.controllerUID == run.observed.uid {
-            try await self.client.delete(.podDisruptionBudget, run.key, uid: old.uid)
-            self.caches.disruptionBudgets.deleted(run.key)
+        do {
+            if let budget = desired.disruptionBudget {
+                _ = try await writer.write(budget, self.caches.disruptionBudgets)
+            } else if let old = self.caches.disruptionBudgets[run.key], old.controllerUID == run.observed.uid {
+                try await self.client.delete(.podDisruptionBudget, run.key, uid: old.uid)
+                self.caches.disruptionBudgets.deleted(run.key)
+            }
+        } catch let error as APIError where error.isUnknownAPI || error.isForbidden {
+            let text = "no PodDisruptionBudget for \(DesiredDisruptionBudget.annotation): \(error)"
+            self.record(.warning("NoDisruptionBudget", text), run.observed)
         }
     }
 }

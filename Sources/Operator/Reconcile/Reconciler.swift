@@ -43,7 +43,7 @@ struct Reconciler: Sendable {
         let actor = try observed.decoded()
         var run = Run(observed: observed, actor: actor)
         // 4, 5. Validation and transport.
-        let admission = Admission(actor, self.registry)
+        let admission = Admission(actor, self.registry, annotations: observed.annotations)
         run.conditions = admission.conditions
         for event in admission.events { self.record(event, observed) }
         guard let transport = admission.transport else {

@@ -1,4 +1,3 @@
-import Glibc
 import Synchronization
 
 /// The runtime's script (operator.md 6): read again when the file has changed.
@@ -14,14 +13,7 @@ final class ScriptSource: Sendable {
 
     private struct Cached {
         var script: Script
-        var stamp: Stamp
-    }
-
-    private struct Stamp: Equatable {
-        var seconds: Int
-        var nanoseconds: Int
-        var byteCount: Int
-        var inode: UInt64
+        var stamp: FileStamp
     }
 
     let path: String
@@ -33,22 +25,11 @@ final class ScriptSource: Sendable {
 
     /// The script now, or an error whose text names the file.
     func read() throws(ClusterConfigurationError) -> Script {
-        let stamp = self.stamp()
+        let stamp = FileStamp(self.path)
         if let stamp, let cached = self.cached.withLock({ $0 }), cached.stamp == stamp { return cached.script }
         let bytes = try BoundedFile.read(self.path, byteLimit: Self.byteLimit)
         let script = Script(text: String(decoding: bytes, as: UTF8.self), hash: ContentHash.text(of: bytes))
         if let stamp { self.cached.withLock { $0 = Cached(script: script, stamp: stamp) } }
         return script
-    }
-
-    private func stamp() -> Stamp? {
-        var information = Glibc.stat()
-        guard stat(self.path, &information) == 0 else { return nil }
-        return Stamp(
-            seconds: information.st_mtim.tv_sec,
-            nanoseconds: information.st_mtim.tv_nsec,
-            byteCount: Int(information.st_size),
-            inode: UInt64(information.st_ino)
-        )
     }
 }

@@ -1,15 +1,17 @@
 import Logging
 import NIOCore
+import NIOHTTP1
 import Support
 
-/// Metrics and probes (operator.md 1, 15).
+/// Metrics, probes and the admission webhook (operator.md 1, 15, OB13).
 extension Operator {
     func startServers(_ parts: Parts, group: any EventLoopGroup) async throws -> [any Channel] {
         var channels: [any Channel] = []
         if let address = self.configuration.metricsAddress {
             let started = Double(Timestamp.currentMilliseconds()) / 1000
-            let channel = try await PlainHTTPServer.start(address: address, group: group) { path in
-                guard path == "/metrics" else { return .notFound }
+            let channel = try await HTTPServer.start(address: address, group: group) { request in
+                guard request.isRead else { return .methodNotAllowed }
+                guard request.path == "/metrics" else { return .notFound }
                 return .init(
                     code: 200,
                     contentType: "text/plain; version=0.0.4; charset=utf-8",
@@ -17,11 +19,12 @@ extension Operator {
                 )
             }
             channels.append(channel)
-            self.logger.info("serving metrics", metadata: ["address": "\(channel.localAddress.map(String.init) ?? "")"])
+            self.serving("metrics", channel)
         }
         if let address = self.configuration.probeAddress {
-            let channel = try await PlainHTTPServer.start(address: address, group: group) { path in
-                switch path {
+            let channel = try await HTTPServer.start(address: address, group: group) { request in
+                guard request.isRead else { return .methodNotAllowed }
+                switch request.path {
                 case "/healthz": return .init(code: 200, body: "ok")
                 // A standby replica that has synced is ready (operator.md 1).
                 case "/readyz" where parts.sync.isSynced: return .init(code: 200, body: "ok")
@@ -30,9 +33,46 @@ extension Operator {
                 }
             }
             channels.append(channel)
-            self.logger.info("serving probes", metadata: ["address": "\(channel.localAddress.map(String.init) ?? "")"])
+            self.serving("probes", channel)
+        }
+        if let webhook = self.configuration.webhook {
+            let channel = try await self.startWebhook(webhook, parts, group)
+            channels.append(channel)
+            self.serving("admission webhook", channel)
         }
         return channels
+    }
+
+    /// Every replica answers, whoever leads.
+    private func startWebhook(
+        _ webhook: OperatorConfiguration.Webhook,
+        _ parts: Parts,
+        _ group: any EventLoopGroup
+    ) async throws -> any Channel {
+        let certificate = try ServingCertificate(directory: webhook.certificateDirectory, logger: self.logger)
+        let registry = parts.reconciler.registry
+        let options = HTTPServer.Options(bodyByteLimit: AdmissionReview.byteLimit, tls: { certificate.context })
+        return try await HTTPServer.start(address: webhook.address, group: group, options: options) { request in
+            guard request.path == AdmissionReview.path else { return .notFound }
+            guard request.method == .POST else { return .methodNotAllowed }
+            let answer: HTTPServer.Answer
+            do {
+                let review = try AdmissionReview(request.body)
+                let body = review.answer(registry).canonicalBytes
+                answer = .init(code: 200, contentType: "application/json", bytes: body)
+            } catch {
+                answer = .init(code: 400, body: "\(error)\n")
+            }
+            parts.metrics.webhookAnswered(path: AdmissionReview.path, code: String(answer.code))
+            return answer
+        }
+    }
+
+    private func serving(_ what: String, _ channel: any Channel) {
+        self.logger.info(
+            "serving \(what)",
+            metadata: ["address": "\(channel.localAddress.map(String.init) ?? "")"]
+        )
     }
 
     private func gauges(_ parts: Parts, started: Double) -> [OperatorMetrics.Gauge] {
@@ -40,7 +80,7 @@ extension Operator {
         let name = #"name="asyncactor""#
         var states: [String: Double] = [:]
         for actor in parts.caches.actors.all {
-            let state = actor.decodedStatus()["status"]?.string ?? ActorState.creating.rawValue
+            let state = actor.state.isEmpty ? ActorState.creating.rawValue : actor.state
             states["status=\"\(state)\"", default: 0] += 1
         }
         let isLeader = parts.leadership.isLeading ? 1.0 : 0.0
