@@ -10,8 +10,8 @@ export PYTHONDONTWRITEBYTECODE := 1
 # What `asya up` needs; the demo builds no more than these.
 LOCAL_PROGRAMS := asya-sidecar asya
 STATIC_PROGRAMS := $(LOCAL_PROGRAMS) asya-operator
-SHARED_PROGRAMS := asya-sidecar-sqs asya-gateway
 STATIC_OPTIONS := -Xswiftc -static-executable --scratch-path .build-static
+SHARED_PROGRAMS := asya-gateway
 SHARED_OPTIONS := --static-swift-stdlib --scratch-path .build-shared
 SUITES := swift python examples deploy conformance cli gateway mcp operator fuzz
 
@@ -55,10 +55,13 @@ build: build-static build-shared ## build the release binaries in bin
 build-local: build-packages ## asya and asya-sidecar only
 	@$(call build_programs,$(LOCAL_PROGRAMS),$(STATIC_OPTIONS))
 
-build-static: build-packages ## the fully static ones: asya, asya-sidecar, asya-operator
+build-static: build-packages ## the fully static ones: asya, asya-sidecar, asya-sidecar-sqs, asya-operator
 	@$(call build_programs,$(STATIC_PROGRAMS),$(STATIC_OPTIONS))
+	# With a libcurl of our own: Debian's archive needs libraries that exist only as shared ones.
+	export ASYA_LIBCURL="$$(tools/build-curl.sh)/libcurl.a"
+	$(call build_programs,asya-sidecar-sqs,$(STATIC_OPTIONS))
 
-build-shared: build-packages ## those with shared libraries beside Swift's own: asya-sidecar-sqs (curl), asya-gateway (libpq)
+build-shared: build-packages ## the one with shared libraries beside Swift's own: asya-gateway (libpq)
 	@$(call build_programs,$(SHARED_PROGRAMS),$(SHARED_OPTIONS))
 
 test: packages build .venv/installed ## all tests: unit, integration against real servers, a short fuzz run
