@@ -148,7 +148,7 @@ let package = Package(
             ],
             swiftSettings: hotPath
         ),
-        // Apart from the module above, so that a pod that speaks AMQP does not carry libcurl and its libraries.
+        // Apart from the module above, so that pipelines on one machine run without a libcurl having been built.
         .target(
             name: "SidecarSQS",
             dependencies: [

@@ -3,7 +3,7 @@
 #
 #   --tag TAG            default: TAG or latest        --registry NAME   default: REGISTRY or none
 #   --platform LIST      default: PLATFORM or the engine's own
-#   --push               push after building           --version V       default: the tag, or 0.2.0 for latest
+#   --push               push after building           --version V       default: the tag; the sources' for latest
 #   --sbom FOLDER        write a bill of materials per image
 #   --sizes              build nothing: sizes of the files of each image, from bin/ (make build); needs no engine
 #   --dry-run            print the commands only
@@ -39,7 +39,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ ${#images[@]} -gt 0 ] || images=(asya-sidecar asya-operator asya-gateway asya-crew)
-[ -n "$version" ] || { [ "$tag" = latest ] && version=0.2.0 || version="$tag"; }
+[ -n "$version" ] || { [ "$tag" = latest ] && version="$(sed -n 's/.*current = "\(.*\)"/\1/p' Sources/Support/BuildVersion.swift)" || version="$tag"; }
 
 megabytes() { awk -v bytes="$1" 'BEGIN { printf "%.1f MB", bytes / 1e6 }'; }
 

@@ -327,6 +327,17 @@ def test_every_yaml_file_of_the_examples_is_an_actor():
         assert [one["kind"] for one in documents] == ["AsyncActor"], name
 
 
+def test_charts_programs_and_image_recipes_have_one_version():
+    with open(os.path.join(charts.ROOT, "Sources", "Support", "BuildVersion.swift"), encoding="utf-8") as file:
+        version = re.search(r'current = "(.*)"', file.read()).group(1)
+    for chart in charts.NAMES:
+        with open(os.path.join(charts.CHARTS, chart, "Chart.yaml"), encoding="utf-8") as file:
+            metadata = yaml.safe_load(file)
+        assert (metadata["version"], metadata["appVersion"]) == (version, version)
+    with open(os.path.join(charts.ROOT, "deploy", "images", "Dockerfile"), encoding="utf-8") as file:
+        assert set(re.findall(r"^ARG VERSION=(.*)$", file.read(), re.MULTILINE)) == {version}
+
+
 def test_the_charts_copy_of_the_crd_is_the_crd():
     paths = [
         os.path.join(charts.ROOT, "deploy", "crd", "asya.sh_asyncactors.yaml"),

@@ -27,6 +27,7 @@ OTHERS = {
     "kind delete cluster": {"--name"},
     "kind load docker-image": {"--name"},
     "aws eks create-pod-identity-association": {"--cluster-name", "--namespace", "--service-account", "--role-arn"},
+    "aws eks create-addon": {"--cluster-name", "--addon-name"},
     "aws iam create-policy": {"--policy-name", "--policy-document"},
     "aws s3 mb": {"--region"},
     "aws sqs list-queues": {"--queue-name-prefix"},
@@ -90,6 +91,8 @@ def test_files_of_a_block_come_from_the_page_or_the_repository(block):
     made = {one.file for one in guides.blocks(block.page) if one.file}
     made |= set(re.findall(r">\s*([\w.-]+)", "".join(one.body for one in guides.blocks(block.page))))
     for words in guides.commands(block.body):
+        named_by_url = [word.removeprefix("file://") for word in words if word.startswith("file://")]
+        assert not [path for path in named_by_url if path not in made], f"{block}: {named_by_url}"
         if words[0] not in ("kubectl", "helm"):
             continue
         named = [words[place + 1] for place, word in enumerate(words[:-1]) if word in ("-f", "--values")]

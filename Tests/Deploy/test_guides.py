@@ -1,6 +1,7 @@
 """What the guides show is right: YAML is rendered, validated or checked by `asya validate`; links, pictures and paths lead
 somewhere; error texts that are quoted exist in the sources."""
 
+import json
 import os
 import re
 import subprocess
@@ -40,6 +41,13 @@ def test_a_yaml_block_is_right(block, tmp_path):
         path.write_text(yaml.safe_dump_all(actors), encoding="utf-8")
         done = subprocess.run([ASYA, "validate", "--file", str(path)], capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_json_blocks_can_be_read():
+    """`…` stands for something left out, inside a text."""
+    for block in guides.blocks():
+        if block.language == "json":
+            json.loads(block.body)
 
 
 def test_a_yaml_block_with_an_object_says_which_file_it_is():
