@@ -17,6 +17,8 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 ROUTE = "fetch-documents,split-sections,score-section,judge-section"
 PARTS = ["wait", "runtime", "publish"]
+# It ends the route, so it publishes nothing.
+END, END_PARTS = "happy-end", ["wait", "runtime"]
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_every_hop_of_the_pipeline_is_in_one_trace(pipeline, collector):
     hops = {span["spanId"]: span for span in spans if span["name"].startswith("process ")}
     # What each section's own route says, and the two hops before there were sections.
     wanted = collections.Counter(actor for one in ended for actor in one["route"]["actors"][2:])
-    wanted.update(ROUTE.split(",")[:2])
+    wanted.update([*ROUTE.split(",")[:2], *[END] * len(ended)])
     assert collections.Counter(hop["name"].removeprefix("process ") for hop in hops.values()) == wanted
     assert {hop["service"] for hop in hops.values()} == {f"asya-{actor}" for actor in wanted}
     assert {hop["parentSpanId"] for hop in hops.values()} == {PARENT}
@@ -71,7 +73,8 @@ def test_every_hop_of_the_pipeline_is_in_one_trace(pipeline, collector):
             parts[span["parentSpanId"]].append(span)
     assert parts.keys() == hops.keys()
     for identifier, hop in hops.items():
-        assert [part["name"] for part in parts[identifier]] == PARTS
+        expected = END_PARTS if hop["name"] == f"process {END}" else PARTS
+        assert [part["name"] for part in parts[identifier]] == expected
         moments = [int(hop["startTimeUnixNano"])]
         for part in parts[identifier]:
             moments += [int(part["startTimeUnixNano"]), int(part["endTimeUnixNano"])]
@@ -86,8 +89,8 @@ def test_the_actors_follow_one_another_in_the_trace(pipeline, collector):
         own.sort(key=lambda hop: int(hop["startTimeUnixNano"]))
         actors = [hop["name"].removeprefix("process ") for hop in own]
         # The first section keeps the document's id, the others begin behind the split.
-        assert actors == one["route"]["actors"][-len(actors) :]
-        assert len(actors) >= 2
+        assert actors == [*one["route"]["actors"], END][-len(actors) :]
+        assert len(actors) >= 3
 
 
 def test_without_an_endpoint_nothing_is_sent(pipeline, collector):
