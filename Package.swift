@@ -22,6 +22,12 @@ let strictC: [CSetting] = [
     .unsafeFlags(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O2"])
 ]
 
+/// A static libcurl (tools/build-curl.sh) instead of the system's, for the program that becomes the sidecar's image. What
+/// an archive refers to has to follow it.
+let curlLinkage: [LinkerSetting] =
+    Context.environment["ASYA_LIBCURL"].map { [.unsafeFlags([$0, "-lssl", "-lcrypto", "-lz"])] }
+    ?? [.linkedLibrary("curl")]
+
 let package = Package(
     name: "asya",
     products: [
@@ -59,7 +65,7 @@ let package = Package(
         .target(name: "CJSONScanner", cSettings: strictC),
         .target(name: "CProcess", cSettings: strictC),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-        .target(name: "CCurl", cSettings: strictC, linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "CCurl", cSettings: strictC, linkerSettings: curlLinkage),
         .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
 
@@ -142,7 +148,7 @@ let package = Package(
             ],
             swiftSettings: hotPath
         ),
-        // Apart from the module above, so that a pod that speaks AMQP does not carry libcurl and its libraries.
+        // Apart from the module above, so that pipelines on one machine run without a libcurl having been built.
         .target(
             name: "SidecarSQS",
             dependencies: [

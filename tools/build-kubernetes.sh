@@ -31,23 +31,6 @@ is_complete() {
 
 say() { echo "== kubernetes: $*" >&2; }
 
-fetch_source() {
-    # The configured archives once more, this time for sources, without touching the system's own lists.
-    mkdir -p lists/partial parts
-    local file
-    for file in /etc/apt/sources.list.d/*.sources; do
-        [ -f "$file" ] && sed -E 's/^Types:.*/Types: deb-src/' "$file" >"parts/$(basename "$file")"
-    done
-    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-        [ -f "$file" ] && sed -E 's/^deb /deb-src /' "$file" >"parts/$(basename "$file" .list).list"
-    done
-    local apt=(apt-get -qq -o "Dir::Etc::SourceList=/dev/null" -o "Dir::Etc::SourceParts=$PWD/parts"
-        -o "Dir::State::Lists=$PWD/lists" -o "APT::Sandbox::User=$(id -un)")
-    "${apt[@]}" update
-    "${apt[@]}" source --download-only "$package"
-    dpkg-source -x ./"$package"_*.dsc tree >dpkg-source.log
-}
-
 build() {
     # Under Go 1.18 and later the vendored reflect2 1.0.1 crashes in map iteration; Debian packages the repaired one.
     rm -rf tree/vendor/github.com/modern-go/reflect2/*
@@ -79,7 +62,7 @@ if ! is_complete; then
     mkdir -p "$work"
     cd "$work"
     say "building ${programs[*]} $version, once, about five minutes"
-    fetch_source
+    "$tools/fetch-debian-source.sh" "$package" tree
     build
     mkdir -p "$target"
     for program in "${programs[@]}"; do

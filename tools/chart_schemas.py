@@ -46,6 +46,9 @@ SPECIAL = {
             },
         },
         "logLevel": {"type": "string"},
+        "uninstallCheck": {"enum": ["warn", "refuse", "none"]},
+        "webhook.failurePolicy": {"enum": ["Ignore", "Fail"]},
+        "webhook.timeoutSeconds": {"type": "integer", "minimum": 1, "maximum": 30},
     },
     "asya-gateway": {
         "routes.tools": {"type": "array", "items": {"type": "object", "required": ["name", "route"]}},

@@ -72,6 +72,9 @@ SUITES = {
     "gateway": Suite("gateway", [*PYTEST, "Tests/Gateway"], "Tests/Gateway", count_pytest),
     "mcp": Suite("MCP and the page", [*PYTEST, "Tests/MCP"], "Tests/MCP", count_pytest),
     "operator": Suite("operator", [*PYTEST, "Tests/Operator"], "Tests/Operator", count_pytest),
+    "install": Suite(
+        "install guide", ["env", "ASYA_E2E_CONTEXT=local", *PYTEST, "Tests/EndToEnd"], "Tests/EndToEnd", count_pytest
+    ),
     "fuzz": Suite("fuzz smoke run", ["bash", "Tests/Fuzz/run.sh", FUZZ_SECONDS], "Tests/Fuzz/run.sh", count_once),
 }
 

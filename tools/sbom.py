@@ -5,6 +5,7 @@ Debian packages that hold their archives. Run it where the binaries in bin/ were
 """
 
 import argparse
+import functools
 import json
 import os
 import re
@@ -14,15 +15,18 @@ import uuid
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BINARIES = {
-    "sidecar": ["asya-sidecar", "asya-sidecar-sqs"],
+    # Installed as asya-sidecar: it knows every transport.
+    "sidecar": ["asya-sidecar-sqs"],
     "operator": ["asya-operator"],
     "gateway": ["asya-gateway"],
     "crew": [],
 }
 # Archives that end up inside static binaries, by image.
 STATIC_PACKAGES = {
-    "sidecar": ["libc6-dev", "libuv1-dev", "librabbitmq-dev", "libssl-dev", "zlib1g-dev", "libsqlite3-dev"],
-    "operator": [],
+    "sidecar": [
+        "libc6-dev", "libuv1-dev", "librabbitmq-dev", "libssl-dev", "zlib1g-dev", "libsqlite3-dev", "libcurl4-openssl-dev",
+    ],
+    "operator": ["libc6-dev", "librabbitmq-dev", "libssl-dev", "zlib1g-dev", "libsqlite3-dev", "libyaml-dev"],
     "gateway": [],
     "crew": [],
 }
@@ -69,7 +73,6 @@ def swift_packages(image):
     """Resolved Swift packages; the crew has none."""
     if not BINARIES[image]:
         return []
-    tree = json.loads(run("swift", "package", "show-dependencies", "--format", "json"))
     found = {}
 
     def visit(node):
@@ -77,11 +80,17 @@ def swift_packages(image):
             found[child["identity"]] = child
             visit(child)
 
-    visit(tree)
+    visit(json.loads(dependency_tree()))
     return [
         component("swift", one["name"], one["version"], f"pkg:swift/{one['url'].removeprefix('https://')}@{one['version']}")
         for one in found.values()
     ]
+
+
+@functools.lru_cache(maxsize=1)
+def dependency_tree():
+    """What Swift's package manager says, once: it takes seconds."""
+    return run("swift", "package", "show-dependencies", "--format", "json")
 
 
 def debian_packages(image):

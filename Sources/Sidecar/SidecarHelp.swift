@@ -1,3 +1,4 @@
+import Glibc
 import Support
 
 /// What the sidecar says of itself; it has no options, its configuration is the environment.
@@ -12,6 +13,14 @@ public enum SidecarHelp {
         default:
             return ("asya-sidecar takes no arguments but --help, --help=markdown and --version: \(first)", 2)
         }
+    }
+
+    /// Answers and ends the program when there are arguments.
+    public static func exitWithAnswer(to arguments: [String]) {
+        guard let answer = self.answer(to: arguments) else { return }
+        let text = answer.text + "\n"
+        _ = write(answer.exitStatus == 0 ? STDOUT_FILENO : STDERR_FILENO, text, text.utf8.count)
+        exit(answer.exitStatus)
     }
 
     private static let reference = ProgramReference(

@@ -1,5 +1,5 @@
 /// The version all programs of the project report.
 public enum BuildVersion {
-    /// A semantic version.
-    public static let current = "0.1.0"
+    /// A semantic version; that of the charts. Image recipes put their own here.
+    public static let current = "0.2.0"
 }

@@ -51,6 +51,11 @@ def render(chart, *arguments, **keywords):
     return [one for one in yaml.safe_load_all(render_text(chart, *arguments, **keywords)) if one]
 
 
+def notes(chart, *arguments):
+    """What Helm prints after an install."""
+    return render_text(chart, "-notes", *arguments)
+
+
 def merged_values(chart, *arguments):
     """The values that a render with these arguments uses."""
     return yaml.safe_load(render_text(chart, "-values", *arguments))

@@ -14,7 +14,7 @@ from charts import environment, merged_values, named, pods, render, render_text,
 
 KUBERNETES_VERSIONS = ["1.27", "1.36"]
 # Not part of Kubernetes; AsyncActors are checked against our own CRD instead.
-FOREIGN_GROUPS = ("asya.sh/", "monitoring.coreos.com/", "keda.sh/")
+FOREIGN_GROUPS = ("asya.sh/", "monitoring.coreos.com/", "keda.sh/", "cert-manager.io/")
 SETS = value_sets()
 SET_NAMES = [f"{chart}-{os.path.basename(path)[:-5]}" for chart, path in SETS]
 
@@ -81,7 +81,7 @@ def test_every_default_value_is_used(chart):
     # Read through `get $.Values $key`, or by the code that merges whole actors.
     indirect = {"asya-crew": ["happy-end", "error-end"], "asya-actor": list(merged_values(chart))}.get(chart, [])
     # Understood for the sake of old files, with no effect of their own (deploy.md 2, 4).
-    inert = {"asya-actor": ["infrastructure.rabbitmq", "infrastructure.sqs"], "asya-gateway": ["migration"]}.get(chart, [])
+    inert = {"asya-actor": ["infrastructure.rabbitmq", "infrastructure.sqs"], "asya-gateway": ["migration", "postgresql.auth"]}.get(chart, [])
     for path in leaves(merged_values(chart)):
         if path.split(".")[0] in indirect or any(path.startswith(one) for one in inert):
             continue
@@ -174,6 +174,20 @@ class TestGateway:
         with pytest.raises(charts.RenderError, match="deploys nothing.*externalDatabase.host"):
             render("asya-gateway", "-set", "postgresql.enabled=true")
 
+    @pytest.mark.parametrize("settings, words", [
+        ("externalDatabase.host=db", "existingSecret, or set externalDatabase.passwordless"),
+        ("config.postgresHost=db", "existingSecret, or set externalDatabase.passwordless"),
+        ("externalDatabase={host: db, password: p}", "plain text"),
+    ])  # fmt: skip
+    def test_a_database_needs_a_secret(self, settings, words):
+        with pytest.raises(charts.RenderError, match=words):
+            render("asya-gateway", "-set", settings)
+
+    def test_a_database_without_password_is_said_to_be_one(self):
+        objects = render("asya-gateway", "-set", "externalDatabase={host: db, passwordless: true}")
+        entries = environment(objects, "asya-gateway", "gateway")
+        assert "PGPASSWORD" not in entries and "@db:5432/" in entries["ASYA_DATABASE_URL"]["value"]
+
     def test_the_password_comes_from_the_secret(self):
         path = os.path.join(charts.VALUE_SETS, "asya-gateway", "postgres.yaml")
         entries = environment(render("asya-gateway", "-f", path), "asya-gateway", "gateway")
@@ -255,6 +269,13 @@ class TestActor:
         assert selector == {"karpenter.sh/capacity-type": "on-demand"}
 
 
+@pytest.mark.parametrize("chart", charts.NAMES)
+def test_every_key_of_the_original_is_understood(chart):
+    path = os.path.join(charts.ROOT, "Tests", "Deploy", "original-values", f"{chart}.yaml")
+    jsonschema.validate(merged_values(chart, "-f", path), schema(chart))
+    assert render(chart, "-f", path)
+
+
 def test_the_schemas_are_up_to_date():
     import chart_schemas
 
@@ -306,6 +327,17 @@ def test_every_yaml_file_of_the_examples_is_an_actor():
         assert [one["kind"] for one in documents] == ["AsyncActor"], name
 
 
+def test_charts_programs_and_image_recipes_have_one_version():
+    with open(os.path.join(charts.ROOT, "Sources", "Support", "BuildVersion.swift"), encoding="utf-8") as file:
+        version = re.search(r'current = "(.*)"', file.read()).group(1)
+    for chart in charts.NAMES:
+        with open(os.path.join(charts.CHARTS, chart, "Chart.yaml"), encoding="utf-8") as file:
+            metadata = yaml.safe_load(file)
+        assert (metadata["version"], metadata["appVersion"]) == (version, version)
+    with open(os.path.join(charts.ROOT, "deploy", "images", "Dockerfile"), encoding="utf-8") as file:
+        assert set(re.findall(r"^ARG VERSION=(.*)$", file.read(), re.MULTILINE)) == {version}
+
+
 def test_the_charts_copy_of_the_crd_is_the_crd():
     paths = [
         os.path.join(charts.ROOT, "deploy", "crd", "asya.sh_asyncactors.yaml"),
@@ -330,6 +362,6 @@ def test_the_charts_role_is_the_one_in_deploy_rbac():
 
     with open(os.path.join(charts.ROOT, "deploy", "rbac", "operator.yaml"), encoding="utf-8") as file:
         manifests = [one for one in yaml.safe_load_all(file) if one]
-    rendered = render("asya-operator", "-set", "tests.enabled=false")
+    rendered = render("asya-operator", "-set", "tests.enabled=false", "-set", "uninstallCheck=none")
     for kind in ("ClusterRole", "Role"):
         assert rules(rendered, kind) == rules(manifests, kind), kind

@@ -75,6 +75,15 @@ class TestCheck:
         assert "CRD nothing.example.org does not exist" in done.stdout
         assert f"Deployment {world.namespace}/none does not exist" in done.stdout
 
+    def test_actors_that_are_left_warn_or_refuse(self, world, shared_operator):
+        del shared_operator
+        assert self.run(world, "--no-actors=refuse").returncode == 0
+        world.apply(actor_named("left"))
+        warned, refused = self.run(world, "--no-actors=warn"), self.run(world, "--no-actors=refuse")
+        assert (warned.returncode, refused.returncode) == (0, 1)
+        for done, mark in ((warned, "[!]"), (refused, "[-]")):
+            assert f"{mark} the cluster still has 1 AsyncActors ({world.namespace}/left)" in done.stdout
+
     def test_misuse_is_told(self, world):
         done = self.run(world, "--frob=1")
         assert done.returncode == 2 and "--frob" in done.stderr

@@ -270,8 +270,8 @@ def install(cluster, *paths):
                 create(cluster, body)
 
 
-def create(cluster, body):
-    """Creates one object, wherever its kind lives."""
+def collection(body):
+    """The path of the collection an object belongs to."""
     kind = body["kind"]
     plural = {"ConfigMap": "configmaps", "Ingress": "ingresses", "CustomResourceDefinition": "customresourcedefinitions"}.get(
         kind, re.sub("y$", "ie", kind.lower()) + "s"
@@ -279,9 +279,13 @@ def create(cluster, body):
     version = body["apiVersion"]
     root = f"/api/{version}" if version == "v1" else f"/apis/{version}"
     namespace = body["metadata"].get("namespace")
-    path = f"{root}/namespaces/{namespace}/{plural}" if namespace else f"{root}/{plural}"
+    return f"{root}/namespaces/{namespace}/{plural}" if namespace else f"{root}/{plural}"
+
+
+def create(cluster, body):
+    """Creates one object, wherever its kind lives."""
     try:
-        cluster.request("POST", path, body)
+        cluster.request("POST", collection(body), body)
     except ApiError as error:
         if error.code != 409:
             raise

@@ -32,12 +32,9 @@ add_name_services() {
 
 case "$image" in
     sidecar)
-        add_binary asya-sidecar
-        # Started by asya-sidecar when ASYA_TRANSPORT=sqs.
-        if [ -e "$root/bin/asya-sidecar-sqs" ]; then
-            add_binary asya-sidecar-sqs
-            add_name_services
-        fi
+        # The program that also knows SQS is static too, so it serves every transport; one copy of Swift's runtime is enough.
+        [ -e "$root/bin/asya-sidecar-sqs" ] || { echo "assemble.sh: bin/asya-sidecar-sqs is missing: run make build" >&2; exit 1; }
+        install -m 0755 "$root/bin/asya-sidecar-sqs" "$target/usr/local/bin/asya-sidecar"
         ;;
     operator)
         add_binary asya-operator

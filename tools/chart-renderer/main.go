@@ -27,6 +27,7 @@ func main() {
 	namespace := flag.String("namespace", "default", "release namespace")
 	kube := flag.String("kube-version", "v1.29.0", "what .Capabilities.KubeVersion says")
 	upgrade := flag.Bool("upgrade", false, ".Release.IsUpgrade instead of .IsInstall")
+	notes := flag.Bool("notes", false, "print NOTES.txt instead of the manifests")
 	valuesOnly := flag.Bool("values", false, "print the merged values instead of the manifests")
 	flag.Var(&files, "f", "values file (repeatable)")
 	flag.Var(&sets, "set", "key.path=value (repeatable)")
@@ -47,7 +48,7 @@ func main() {
 	case *valuesOnly:
 		text, err = toYAML(chart.values)
 	default:
-		text, err = chart.render(settings{*release, *namespace, *kube, *upgrade, apis})
+		text, err = chart.render(settings{*release, *namespace, *kube, *upgrade, *notes, apis})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chart-renderer:", err)

@@ -16,6 +16,7 @@ import (
 type settings struct {
 	release, namespace, kubeVersion string
 	isUpgrade                       bool
+	notes                           bool // NOTES.txt alone, instead of the manifests
 	apis                            []string
 }
 
@@ -45,7 +46,9 @@ func (c *chart) render(s settings) (string, error) {
 	}
 	var out strings.Builder
 	for _, name := range sortedKeys(c.templates) {
-		if strings.HasPrefix(filepath.Base(name), "_") || !strings.HasSuffix(name, ".yaml") {
+		isNotes := name == "templates/NOTES.txt"
+		isManifest := strings.HasSuffix(name, ".yaml") && !strings.HasPrefix(filepath.Base(name), "_")
+		if (s.notes && !isNotes) || (!s.notes && !isManifest) {
 			continue
 		}
 		data := map[string]interface{}{
@@ -70,6 +73,9 @@ func (c *chart) render(s settings) (string, error) {
 		rendered := strings.ReplaceAll(text.String(), "<no value>", "")
 		if strings.TrimSpace(rendered) == "" {
 			continue
+		}
+		if s.notes {
+			return rendered, nil
 		}
 		fmt.Fprintf(&out, "---\n# Source: %s\n%s\n", name, strings.Trim(rendered, "\n"))
 	}

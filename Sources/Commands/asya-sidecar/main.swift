@@ -4,11 +4,7 @@ import Sidecar
 import Support
 
 // One envelope-moving process beside each runtime; configured by the environment alone (sidecar.md section 2).
-if let answer = SidecarHelp.answer(to: Array(CommandLine.arguments.dropFirst())) {
-    let text = answer.text + "\n"
-    _ = write(answer.exitStatus == 0 ? STDOUT_FILENO : STDERR_FILENO, text, text.utf8.count)
-    exit(answer.exitStatus)
-}
+SidecarHelp.exitWithAnswer(to: Array(CommandLine.arguments.dropFirst()))
 let reader = EnvironmentReader.process
 let level = Logger.Level.configured(by: reader)
 LoggingSystem.bootstrap { _ in KeyValueLogHandler(level: level) }

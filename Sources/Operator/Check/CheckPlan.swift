@@ -13,6 +13,13 @@ struct CheckPlan: Equatable, Sendable {
         case runtimeScript(ObjectKey)
         /// An actor has the condition `Ready`.
         case actor(ObjectKey)
+        /// No AsyncActor is left in any namespace: nobody could delete it without an operator (deploy.md section 9).
+        case noActors(Strictness)
+    }
+
+    /// What a problem does to the exit code.
+    enum Strictness: String, Sendable {
+        case warn, refuse
     }
 
     /// A command line that cannot be used.
@@ -26,6 +33,8 @@ struct CheckPlan: Equatable, Sendable {
     var timeout = Duration.seconds(60)
     var kubeconfig: String?
 
+    /// Enough to know whose they are.
+    static let namedActorLimit = 10
     /// Less is not the script.
     static let scriptByteMinimum = 100
 
@@ -38,6 +47,7 @@ struct CheckPlan: Equatable, Sendable {
           --deployment NAME          a Deployment with at least one ready pod (repeatable)
           --runtime-config-map NAME  the ConfigMap with the runtime's script
           --actor NAME               an AsyncActor with the condition Ready (repeatable)
+          --no-actors warn|refuse    no AsyncActor is left in the cluster; `warn` tells and goes on, neither waits
           --namespace NS             where these are [default]
           --operator-namespace NS    where the Deployments and the ConfigMap are, when elsewhere
           --timeout DURATION         for all of them [60s]
@@ -66,6 +76,11 @@ struct CheckPlan: Equatable, Sendable {
             case "runtime-config-map":
                 self.items.append(.runtimeScript(ObjectKey(namespace: operatorNamespace, name: option.value)))
             case "actor": self.items.append(.actor(ObjectKey(namespace: namespace, name: option.value)))
+            case "no-actors":
+                guard let strictness = Strictness(rawValue: option.value) else {
+                    throw Misuse(text: "--no-actors is neither warn nor refuse")
+                }
+                self.items.append(.noActors(strictness))
             case "timeout":
                 guard let timeout = GoDuration(parsing: option.value)?.duration, timeout >= .zero else {
                     throw Misuse(text: "--timeout is not a duration such as 60s")
@@ -86,9 +101,18 @@ extension CheckPlan.Item {
         case .definition: .customResourceDefinition
         case .deployment: .deployment
         case .runtimeScript: .configMap
-        case .actor: .asyncActor
+        case .actor, .noActors: .asyncActor
         }
     }
+
+    /// Whether it may still become so by waiting.
+    var mayBeAwaited: Bool {
+        if case .noActors = self { return false }
+        return true
+    }
+
+    /// Whether a problem is told without counting.
+    var onlyWarns: Bool { self == .noActors(.warn) }
 
     /// For a line of output.
     var title: String {
@@ -97,12 +121,17 @@ extension CheckPlan.Item {
         case .deployment(let key): "Deployment \(key.namespace)/\(key.name)"
         case .runtimeScript(let key): "runtime script in ConfigMap \(key.namespace)/\(key.name)"
         case .actor(let key): "actor \(key.namespace)/\(key.name)"
+        case .noActors: "the cluster"
         }
     }
 
+    /// The end of that line when nothing is missing.
+    var goodNews: String { self.mayBeAwaited ? "is ready" : "has no AsyncActors" }
+
     /// What is missing; nil when the object is as it should be.
     func problem(with object: JSONValue?) -> String? {
-        guard let object else { return "does not exist" }
+        // Without its definition no actor exists.
+        guard let object else { return self.mayBeAwaited ? "does not exist" : nil }
         switch self {
         case .definition:
             return Self.condition("Established", of: object)?.isTrue == true ? nil : "is not established"
@@ -115,7 +144,21 @@ extension CheckPlan.Item {
         case .actor:
             guard let ready = Self.condition("Ready", of: object) else { return "has no condition Ready yet" }
             return ready.isTrue ? nil : "is not ready: \(ready.message)"
+        case .noActors:
+            return Self.leftover(object["items"]?.elements ?? [])
         }
+    }
+
+    /// A sentence about actors that are left; nil when there are none.
+    private static func leftover(_ actors: [JSONValue]) -> String? {
+        guard !actors.isEmpty else { return nil }
+        let names = actors.prefix(CheckPlan.namedActorLimit).map { actor in
+            "\(actor["metadata"]?["namespace"]?.string ?? "?")/\(actor["metadata"]?["name"]?.string ?? "?")"
+        }
+        let more = actors.count > names.count ? ", …" : ""
+        return "still has \(actors.count) AsyncActors (\(names.joined(separator: ", "))\(more)): their pods go on, but "
+            + "without an operator nobody deletes them or their queues. "
+            + "Delete them first: kubectl delete asyncactors --all -A"
     }
 
     private static func condition(_ type: String, of object: JSONValue) -> (isTrue: Bool, message: String)? {

@@ -38,13 +38,14 @@ public enum InstallationCheck {
         var isReady = true
         for item in plan.items {
             var problem = await self.problem(with: item, client)
-            while problem != nil, clock.now + self.pause < deadline {
+            while problem != nil, item.mayBeAwaited, clock.now + self.pause < deadline {
                 // A cancelled sleep ends with the next question.
                 try? await clock.sleep(for: self.pause)
                 problem = await self.problem(with: item, client)
             }
-            print(problem.map { "[-] \(item.title) \($0)" } ?? "[+] \(item.title) is ready")
-            isReady = isReady && problem == nil
+            let mark = problem == nil ? "+" : item.onlyWarns ? "!" : "-"
+            print("[\(mark)] \(item.title) \(problem ?? item.goodNews)")
+            isReady = isReady && (problem == nil || item.onlyWarns)
         }
         return isReady
     }
@@ -68,6 +69,7 @@ extension CheckPlan.Item {
         switch self {
         case .definition(let name): "\(self.type.collectionPath())/\(name)"
         case .deployment(let key), .runtimeScript(let key), .actor(let key): self.type.path(key)
+        case .noActors: self.type.collectionPath()
         }
     }
 }

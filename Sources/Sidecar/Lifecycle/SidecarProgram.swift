@@ -20,9 +20,10 @@ extension Sidecar {
 
 /// The program that takes this one's place when SQS is configured.
 ///
-/// SQS needs libcurl, which comes with 46 shared libraries: 8 ms and 8 MB that a pod on another transport must not pay
-/// for. So this program is static and knows nothing of it, and lets the other one, which lies beside it, do the work.
-/// To users there is one program, `asya-sidecar`.
+/// SQS needs libcurl, which is built from its source first (tools/build-curl.sh): a minute that somebody who only wants
+/// to run pipelines on one machine should not wait for. So this program knows nothing of it, and lets the other one,
+/// which lies beside it, do the work. To users there is one program, `asya-sidecar`; images hold only the other one
+/// under this name, since it knows every transport.
 package enum SQSProgram {
     /// Beside this program under its own name with this ending, else in the search path.
     private static let suffix = "-sqs"

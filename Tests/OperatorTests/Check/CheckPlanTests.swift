@@ -25,6 +25,7 @@ struct CheckPlanTests {
         "misuse names what is wrong",
         arguments: [
             ([], "nothing to check"), (["--namespace=x"], "nothing to check"), (["--crd"], "needs a value"),
+            (["--no-actors=maybe"], "--no-actors"),
             (["--frob=1"], "--frob"), (["x"], "unexpected"), (["--actor=a", "--timeout=soon"], "--timeout"),
         ]
     )
@@ -56,6 +57,22 @@ struct CheckPlanTests {
         let problem = item.problem(with: try JSONValue(parsing: object))
         #expect((problem == nil) == isReady)
         #expect(item.problem(with: nil) == "does not exist")
+    }
+
+    @Test("actors that are left are named, some of many")
+    func leftover() throws {
+        let item = CheckPlan.Item.noActors(.warn)
+        func list(_ count: Int) throws -> JSONValue {
+            let items = (0..<count).map { #"{"metadata":{"namespace":"n","name":"a\#($0)"}}"# }
+            return try JSONValue(parsing: #"{"items":[\#(items.joined(separator: ","))]}"#)
+        }
+        #expect(item.problem(with: try list(0)) == nil && item.problem(with: nil) == nil)
+        #expect(item.problem(with: try list(2))?.hasPrefix("still has 2 AsyncActors (n/a0, n/a1): ") == true)
+        let many = try #require(item.problem(with: try list(12)))
+        #expect(
+            many.hasPrefix("still has 12 AsyncActors (n/a0, ") && many.contains("n/a9, …") && !many.contains("n/a10")
+        )
+        #expect(item.onlyWarns && !CheckPlan.Item.noActors(.refuse).onlyWarns)
     }
 
     @Test("an actor that is not ready is reported with its own words")

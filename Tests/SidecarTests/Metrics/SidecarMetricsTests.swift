@@ -1,5 +1,6 @@
 import Envelope
 import Logging
+import Support
 import Testing
 
 @testable import Sidecar
@@ -27,7 +28,7 @@ func silentLogger() -> Logger { Logger(label: "test") { _ in SwiftLogNoOpLogHand
         let samples = self.page(self.metrics()).split(separator: "\n").filter { !$0.hasPrefix("#") }
         #expect(
             samples.map { String($0) } == [
-                "asya_actor_active_messages 0", "asya_actor_build_info{version=\"0.1.0\"} 1",
+                "asya_actor_active_messages 0", "asya_actor_build_info{version=\"\(BuildVersion.current)\"} 1",
                 "asya_actor_gateway_reports_dropped_total 0", "asya_actor_in_flight_window 0",
                 "asya_actor_transport_connected 0", "asya_actor_transport_reconnects_total 0",
             ]

@@ -51,7 +51,16 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if .Values.postgresql.enabled }}
 {{- fail "postgresql.enabled deploys nothing: install PostgreSQL yourself and set externalDatabase.host" }}
 {{- end }}
-{{- default .Values.config.postgresHost .Values.externalDatabase.host }}
+{{- with .Values.externalDatabase }}
+{{- if .password }}
+{{- fail "externalDatabase.password would stand in the release in plain text: put it into a secret and name that in externalDatabase.existingSecret" }}
+{{- end }}
+{{- $host := default $.Values.config.postgresHost .host }}
+{{- if and $host (not .existingSecret) (not .passwordless) }}
+{{- fail "externalDatabase.host needs a password: name its secret in externalDatabase.existingSecret, or set externalDatabase.passwordless" }}
+{{- end }}
+{{- $host }}
+{{- end }}
 {{- end }}
 
 {{/* The routes file, or nothing when there are no tools: the gateway then has its built-in tool. */}}

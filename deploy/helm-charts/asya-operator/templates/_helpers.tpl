@@ -60,3 +60,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- dict "transports" $transports | toJson }}
 {{- end }}
+
+{{/* The secret with the webhook's certificate: the user's, or the one that cert-manager fills. */}}
+{{- define "asya-operator.webhookSecret" -}}
+{{- if .Values.webhook.certManager.enabled }}
+{{- include "asya-operator.fullname" . }}-webhook
+{{- else }}
+{{- required "webhook.enabled needs a certificate: set webhook.existingSecret and webhook.caBundle, or webhook.certManager.enabled" .Values.webhook.existingSecret }}
+{{- end }}
+{{- end }}
