@@ -1,6 +1,7 @@
 """`asya mcp` against gateways that misbehave: cut streams, old gateways, tokens."""
 
 import json
+import socket
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,12 +16,14 @@ sys.path[:0] = [str(ROOT / "tools")]
 class Stub:
     """A gateway that answers what a test says: `answers[(method, path)]` is a function of the handler."""
 
-    def __init__(self):
+    def __init__(self, protocol="HTTP/1.0"):
         self.answers = {}
         self.requests = []
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = protocol
+
             def _serve(self):
                 length = int(self.headers.get("Content-Length") or 0)
                 body = self.rfile.read(length)
@@ -93,6 +96,102 @@ def test_a_stream_that_is_cut_three_times_shows_every_event_once(mcp, stub):
     assert [line["progress_percent"] for line in lines] == [10, 20, 30, 40, 50, 60, 70, 100]
     resumed = [headers.get("Last-Event-ID") for _, _, headers, _ in stub.requests]
     assert resumed == [None, "2", "4", "6"]
+
+
+def drop(handler):
+    """Closes the connection without an answer."""
+    handler.close_connection = True
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def dropping_first(count, answer):
+    """Answers after `count` connections that were closed instead."""
+    left = [count]
+
+    def serve(handler):
+        left[0] -= 1
+        (drop if left[0] >= 0 else answer)(handler)
+
+    return serve
+
+
+DONE = '{"id":"e","status":"succeeded","result":7}'
+
+
+@pytest.fixture
+def keeping_stub():
+    """Keeps connections open, as every real gateway does."""
+    running = Stub("HTTP/1.1")
+    yield running
+    running.close()
+
+
+def test_a_connection_that_ends_with_its_stream_is_not_used_again(asya, keeping_stub):
+    streamed = []
+
+    def stream(handler):
+        data = event(1, 100).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("Connection", "keep-alive")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        # Event and end in one piece: the client sees a stream that is over, on a connection that is still open.
+        handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data))
+        streamed.append(handler.connection)
+
+    def document(handler):
+        (drop if handler.connection in streamed else lambda handler: reply(handler, 200, DONE))(handler)
+
+    keeping_stub.answers[("GET", "/envelopes/e/stream")] = stream
+    keeping_stub.answers[("GET", "/envelopes/e")] = document
+    for _ in range(10):
+        assert asya("mcp", "--url", keeping_stub.url, "wait", "e").json["result"] == 7
+    assert len(keeping_stub.requests) == 20
+
+
+def tools_answer(handler):
+    reply(handler, 200, json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "t"}]}}))
+
+
+@pytest.mark.parametrize(
+    "words, route, answer",
+    [
+        (["status", "e"], ("GET", "/envelopes/e"), DONE),
+        (["ls"], ("GET", "/api/v1/envelopes"), "[]"),
+        (["children", "e"], ("GET", "/api/v1/envelopes/e/children"), "[]"),
+        (["list"], ("POST", "/mcp"), None),
+        (["call", "--idempotency-key", "k", "t"], ("POST", "/tools/call"), "{}"),
+    ],
+)
+def test_a_request_that_may_be_repeated_is_when_its_connection_ends(mcp, stub, words, route, answer):
+    stub.answers[route] = dropping_first(2, lambda handler: reply(handler, 200, answer) if answer else tools_answer(handler))
+    assert mcp(*words).stdout
+    assert len(stub.requests) == 3
+
+
+@pytest.mark.parametrize("words", [["call", "t"], ["cancel", "e"]])
+def test_a_request_that_may_not_be_repeated_is_sent_once(mcp, stub, words):
+    stub.answers[("POST", "/tools/call")] = stub.answers[("POST", "/envelopes/e/cancel")] = drop
+    failed = mcp(*words, status=1)
+    assert failed.stderr.startswith("[-] Request failed: ") and failed.stdout == ""
+    assert len(stub.requests) == 1
+
+
+def test_waiting_goes_on_while_the_gateway_is_away_for_a_moment(mcp, stub):
+    def unready(handler):
+        reply(handler, 503, "starting\n")
+
+    answers = [unready, drop, lambda handler: reply(handler, 200, DONE)]
+    stub.answers[("GET", "/envelopes/e/stream")] = dropping_first(1, lambda handler: reply(handler, 200, event(1, 100)))
+    stub.answers[("GET", "/envelopes/e")] = lambda handler: answers.pop(0)(handler)
+    assert mcp("wait", "e").json["result"] == 7 and not answers
+
+
+def test_a_time_limit_holds_whatever_the_gateway_does(mcp, stub):
+    stub.answers[("GET", "/envelopes/e/stream")] = lambda handler: reply(handler, 200, event(1, 100))
+    stub.answers[("GET", "/envelopes/e")] = lambda handler: reply(handler, 503, "starting\n")
+    assert mcp("wait", "e", "--timeout", "1s", status=6).stdout == ""
 
 
 def test_a_stream_of_an_old_gateway_that_ends_early(mcp, stub):

@@ -47,6 +47,21 @@ struct EnvelopeFollower: Sendable {
         }
     }
 
+    /// The envelope as it is when nothing more is to follow, with the same patience for a gateway that is away.
+    func document() async throws -> GatewayConnection.Reply {
+        var attempts = 0
+        while true {
+            do {
+                return try await self.connection.require(.GET, "/envelopes/\(URLText.escaped(self.envelopeID))")
+            } catch let failure as GatewayConnection.Failure {
+                attempts += 1
+                let passes = failure.status.map { $0 >= 500 } ?? true
+                guard passes, attempts < Self.attemptLimit else { throw failure }
+            }
+            try await Task.sleep(for: Self.pause)
+        }
+    }
+
     /// Where the next connection goes on.
     private struct Place: Equatable {
         var lastID: String?

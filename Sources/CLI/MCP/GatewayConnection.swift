@@ -23,6 +23,7 @@ struct GatewayConnection: Sendable {
 
     private static let requestTimeout = TimeAmount.seconds(10)
     private static let streamTimeout = TimeAmount.seconds(300)
+    private static let repetitionPauses = Backoff(base: .milliseconds(50), cap: .seconds(1))
     /// Answers may carry results of any size that a person would look at.
     private static let bodyByteLimit = 256 << 20
 
@@ -44,6 +45,8 @@ struct GatewayConnection: Sendable {
         var configuration = HTTPClient.Configuration(tlsConfiguration: tls)
         configuration.timeout.connect = Self.requestTimeout
         configuration.timeout.read = Self.streamTimeout
+        // Nobody there is an answer, at once; whoever follows an envelope tries again by a rule of its own.
+        configuration.connectionPool.retryConnectionEstablishment = false
         configuration.proxy = Self.proxy(for: invocation.url, environment)
         self.client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
@@ -76,16 +79,36 @@ struct GatewayConnection: Sendable {
     // MARK: Requests
 
     /// Sends a request; any status is an answer.
+    ///
+    /// - Parameter isRepeatable: whether the gateway may see the request twice. It is then sent again, within the time
+    ///   limit of one request, when its connection ends before the answer (RFC 9110 9.2.2).
     func send(
         _ method: HTTPMethod,
         _ path: String,
         headers: [(String, String)] = [],
-        body: [UInt8]? = nil
+        body: [UInt8]? = nil,
+        prefix: String = "Request failed",
+        isRepeatable: Bool? = nil
     ) async throws -> Reply {
-        let response = try await self.client.execute(
-            self.request(method, path, headers, body),
-            timeout: Self.requestTimeout
-        )
+        let deadline = NIODeadline.now() + Self.requestTimeout
+        let mayRepeat = isRepeatable ?? (method == .GET)
+        var pauses = Self.repetitionPauses
+        while true {
+            do {
+                return try await self.sendOnce(self.request(method, path, headers, body), deadline: deadline)
+            } catch {
+                try Task.checkCancellation()
+                let pause = pauses.nextWithoutJitter()
+                guard mayRepeat, ConnectionLoss.isReason(error), .now() + TimeAmount(pause) < deadline else {
+                    throw Failure(status: nil, lines: Self.lines(prefix, "\(error)", method, body, response: nil))
+                }
+                try await Task.sleep(for: pause)
+            }
+        }
+    }
+
+    private func sendOnce(_ request: HTTPClientRequest, deadline: NIODeadline) async throws -> Reply {
+        let response = try await self.client.execute(request, deadline: deadline)
         let body = try await response.body.collect(upTo: Self.bodyByteLimit)
         return Reply(
             status: Int(response.status.code),
@@ -100,16 +123,17 @@ struct GatewayConnection: Sendable {
         _ path: String,
         headers: [(String, String)] = [],
         body: [UInt8]? = nil,
-        prefix: String = "Request failed"
+        prefix: String = "Request failed",
+        isRepeatable: Bool? = nil
     ) async throws -> Reply {
-        let reply: Reply
-        do {
-            reply = try await self.send(method, path, headers: headers, body: body)
-        } catch is CancellationError {
-            throw CancellationError()
-        } catch {
-            throw Failure(status: nil, lines: Self.lines(prefix, "\(error)", method, body, response: nil))
-        }
+        let reply = try await self.send(
+            method,
+            path,
+            headers: headers,
+            body: body,
+            prefix: prefix,
+            isRepeatable: isRepeatable
+        )
         guard (200..<300).contains(reply.status) else {
             let reason = HTTPResponseStatus(statusCode: reply.status).reasonPhrase
             let text = "\(reply.status) \(reason) for url: \(self.url)\(path)"
@@ -148,6 +172,9 @@ struct GatewayConnection: Sendable {
     ) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: self.url + path)
         request.method = method
+        // A connection is never used twice: the gateway closes that of a stream when the stream is over, and a request
+        // that is on its way there at this moment would be lost.
+        request.headers.add(name: "Connection", value: "close")
         if let token = self.token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body {
