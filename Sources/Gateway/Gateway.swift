@@ -49,7 +49,8 @@ public struct Gateway: Sendable {
             queue: queue,
             metrics: metrics,
             logger: self.logger,
-            callsPerSecond: self.configuration.callsPerSecond
+            callsPerSecond: self.configuration.callsPerSecond,
+            adoptsEnvelopes: self.configuration.adoptsEnvelopes
         )
         let metadataURL = self.configuration.http.publicURL.map { $0 + "/.well-known/oauth-protected-resource" }
         let services = GatewayServices(

@@ -17,6 +17,7 @@ public final class EnvelopeService: Sendable {
     public let metrics: GatewayMetrics
     let sender: BackgroundSender
     private let limiter: ToolRateLimiter
+    private let adoptsEnvelopes: Bool
     private let now: @Sendable () -> EpochTime
 
     /// A service over a store and a queue client; both stay the caller's to close.
@@ -27,6 +28,7 @@ public final class EnvelopeService: Sendable {
         metrics: GatewayMetrics,
         logger: Logger,
         callsPerSecond: RateLimit? = nil,
+        adoptsEnvelopes: Bool = false,
         now: @escaping @Sendable () -> EpochTime = EpochTime.now
     ) {
         self.catalog = catalog
@@ -35,6 +37,7 @@ public final class EnvelopeService: Sendable {
         self.metrics = metrics
         self.sender = BackgroundSender(store: store, queue: queue, metrics: metrics, logger: logger)
         self.limiter = ToolRateLimiter(global: callsPerSecond)
+        self.adoptsEnvelopes = adoptsEnvelopes
         self.now = now
     }
 
@@ -99,20 +102,31 @@ public final class EnvelopeService: Sendable {
 
     /// Applies a sidecar's progress report.
     public func progress(_ report: ProgressReport, of id: String) async throws -> EventOutcome {
-        let outcome = try await self.store.apply(.progress(report), to: id)
+        let outcome = try await self.apply(.progress(report), to: id, actors: report.actors)
         if case .ignored = outcome { self.metrics.reportIgnored() }
         return outcome
     }
 
     /// Applies an end actor's report.
     public func final(_ report: FinalReport, of id: String) async throws -> EventOutcome {
-        let outcome = try await self.store.apply(.final(report), to: id)
+        let outcome = try await self.apply(.final(report), to: id, actors: report.actors ?? [])
         switch outcome {
         case .ignored: self.metrics.reportIgnored()
         case .applied(let state): self.metrics.ended(status: state.status)
         case .unknownEnvelope: break
         }
         return outcome
+    }
+
+    /// Applies a report; an envelope that is not known is recorded first where that is wanted.
+    private func apply(_ event: EnvelopeEvent, to id: String, actors: [String]) async throws -> EventOutcome {
+        let outcome = try await self.store.apply(event, to: id)
+        guard outcome == .unknownEnvelope, self.adoptsEnvelopes else { return outcome }
+        let state = EnvelopeState(id: id, actors: actors, deadline: nil)
+        let record = EnvelopeRecord(state: state, payload: .null, createdAt: self.now())
+        // Another report of it may have been faster, which is as good.
+        _ = try await self.store.create(NewEnvelope(record: record))
+        return try await self.store.apply(event, to: id)
     }
 
     /// Registers a fan-out child, which its sidecar sends itself (`gateway.md` 7.3).

@@ -26,6 +26,8 @@ public struct GatewayConfiguration: Sendable {
     public let http: HTTPSettings
     /// Calls per second over all tools; nil for no limit.
     public let callsPerSecond: RateLimit?
+    /// Whether envelopes that nobody has called for are recorded when sidecars report them.
+    public let adoptsEnvelopes: Bool
     /// Files with secrets.
     public let security: SecuritySettings
     /// Log lines as JSON.
@@ -60,6 +62,7 @@ public struct GatewayConfiguration: Sendable {
         self.http = Self.http(&reader, self.security)
         let calls = reader.read(Variables.callsPerSecond)
         self.callsPerSecond = calls > 0 ? RateLimit(perSecond: Double(calls), burst: Double(calls)) : nil
+        self.adoptsEnvelopes = reader.read(Variables.adopts)
         self.logsJSON = reader.read(Variables.logFormat) == "json"
         self.warnings = reader.warnings
     }
