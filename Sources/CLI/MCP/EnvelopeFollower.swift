@@ -1,6 +1,7 @@
 internal import AsyncHTTPClient
 internal import NIOCore
 internal import NIOHTTP1
+internal import Support
 
 /// Follows the updates of an envelope over broken connections (cli.md 1.3, 3.6): every event once, at most one attempt
 /// per second.

@@ -41,7 +41,7 @@ struct MCPProgram {
     }
 
     /// From the command line, a file or the environment; never shown.
-    private func token() throws -> String? {
+    func token() throws -> String? {
         guard let file = self.invocation.tokenFile else { return self.invocation.token }
         return try TextFile.read(file).trimming(while: \.isWhitespace)
     }

@@ -1,5 +1,6 @@
 internal import MCP
 internal import NIOHTTP1
+internal import Support
 
 /// `call`: sends the call, then follows its envelope (cli.md 1.3).
 struct ToolCaller {
@@ -18,7 +19,9 @@ struct ToolCaller {
         if let key { headers.append(("Idempotency-Key", key)) }
         let reply = try await self.connection.require(
             .POST,
-            "/tools/call",
+            // Also of a tool that usually answers with its result: that may take longer than a request, and shows no
+            // progress.
+            "/tools/call?wait=false",
             headers: headers,
             body: body.bytes,
             // Without a key a second sending could be a second call.
