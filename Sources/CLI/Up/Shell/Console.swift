@@ -27,7 +27,7 @@ final class Console {
     /// Characters of the table's lines as they stand on the screen; empty when there is none.
     private var drawnLines: [Int] = []
     private var tableIsStale = false
-    private var lastStatuses: [ActorStatus] = []
+    private var lastShown = StatusTable(statuses: [])
     private var lastPlainStatus: Duration?
 
     init(format: Format, actors: [String], environment: [String: String]) {
@@ -59,17 +59,19 @@ final class Console {
     }
 
     /// Shows the numbers in the way that suits the output.
-    func show(_ statuses: [ActorStatus], now: Duration) {
+    func show(_ statuses: [ActorStatus], _ gateway: GatewayStatus?, now: Duration) {
+        let table = StatusTable(statuses: statuses, gateway: gateway)
         if self.hasTable {
-            self.tableIsStale = self.tableIsStale || self.table.statuses != statuses
-            self.table.statuses = statuses
+            self.tableIsStale = self.tableIsStale || self.table != table
+            self.table = table
             return
         }
-        guard statuses != self.lastStatuses else { return }
+        guard table != self.lastShown else { return }
         if self.format == .text, let last = self.lastPlainStatus, now < last + Self.plainStatusInterval { return }
         self.lastPlainStatus = now
-        self.emit(.status(self.format == .json ? statuses : statuses.filter { !self.lastStatuses.contains($0) }))
-        self.lastStatuses = statuses
+        let known = self.lastShown.statuses
+        self.emit(.status(self.format == .json ? statuses : statuses.filter { !known.contains($0) }, gateway))
+        self.lastShown = table
     }
 
     /// The terminal has another size.
