@@ -15,13 +15,13 @@ import Testing
             prepare(&life)
             return life
         }
-        let starting = life { _ = $0.begin() }
-        let ready = life { _ = ($0.begin(), $0.becameReady(now: .zero)) }
+        let starting = life { _ = $0.begin(now: .zero) }
+        let ready = life { _ = ($0.begin(now: .zero), $0.becameReady(now: .zero)) }
         let lives = [
             life { _ in }, starting, ready,
-            life { _ = ($0.begin(), $0.restart(now: .zero)) },
-            life { _ = ($0.begin(), $0.ended(.exited(1), now: .zero)) },
-            life { _ = ($0.begin(), $0.stop(now: .zero)) },
+            life { _ = ($0.begin(now: .zero), $0.restart(now: .zero)) },
+            life { _ = ($0.begin(now: .zero), $0.ended(.exited(1), now: .zero)) },
+            life { _ = ($0.begin(now: .zero), $0.stop(now: .zero)) },
             life { _ = $0.stop(now: .zero) },
         ]
         return lives.map { ($0.phase, $0) }
@@ -37,11 +37,12 @@ import Testing
         let restarting = Phase.restarting(killAt: end)
         let back = Phase.backingOff(retryAt: retry)
         let ready = Phase.ready(since: .zero)
+        let starting = Phase.starting(killAt: GatewayLifecycle.Limits().start)
         let events: [(String, Event, [Outcome])] = [
             (
-                "begin", { $0.begin() },
+                "begin", { $0.begin(now: .zero) },
                 [
-                    (.starting, [.start]), (.starting, []), (ready, []), (restarting, []), (back, []), (stopping, []),
+                    (starting, [.start]), (starting, []), (ready, []), (restarting, []), (back, []), (stopping, []),
                     (.stopped, []),
                 ]
             ),
@@ -55,7 +56,7 @@ import Testing
             (
                 "ended", { $0.ended(.exited(9), now: .zero) },
                 [
-                    (.idle, []), (back, failed), (back, failed), (.starting, [.start]), (back, []), (.stopped, []),
+                    (.idle, []), (back, failed), (back, failed), (starting, [.start]), (back, []), (.stopped, []),
                     (.stopped, []),
                 ]
             ),
@@ -63,7 +64,7 @@ import Testing
                 "restart", { $0.restart(now: .zero) },
                 [
                     (.idle, []), (restarting, [.terminate]), (restarting, [.terminate]), (restarting, []),
-                    (.starting, [.start]), (stopping, []), (.stopped, []),
+                    (starting, [.start]), (stopping, []), (.stopped, []),
                 ]
             ),
             (
@@ -83,8 +84,9 @@ import Testing
             (
                 "time", { $0.timePassed(now: end) },
                 [
-                    (.idle, []), (.starting, []), (ready, []), (.restarting(killAt: end * 2), [.kill]),
-                    (.starting, [.start]), (.stopping(killAt: end * 2), [.kill]), (.stopped, []),
+                    (.idle, []), (starting, []), (ready, []), (.restarting(killAt: end * 2), [.kill]),
+                    (.starting(killAt: end + GatewayLifecycle.Limits().start), [.start]),
+                    (.stopping(killAt: end * 2), [.kill]), (.stopped, []),
                 ]
             ),
         ]
@@ -100,7 +102,7 @@ import Testing
     @Test("delays grow to the limit; a gateway that was stable begins anew")
     func backoff() {
         var life = GatewayLifecycle()
-        _ = life.begin()
+        _ = life.begin(now: .zero)
         var now = Duration.zero
         var delays: [Duration] = []
         for _ in 0..<8 {
@@ -126,11 +128,19 @@ import Testing
         #expect(retryAt - now - life.limits.stable == .milliseconds(200))
     }
 
+    @Test("one that does not answer for half a minute is killed, which is a failure")
+    func hanging() {
+        var life = GatewayLifecycle()
+        _ = life.begin(now: .zero)
+        #expect(life.timePassed(now: life.limits.start) == [.kill])
+        #expect(life.ended(.signalled(9), now: life.limits.start).count == 1 && life.failureCount == 1)
+    }
+
     @Test("sidecars are not sent to a gateway that does not start")
     func sidecars() {
         let plan = GatewayPlan(program: "/g", port: 1, toolsPath: "/t", environment: [:])
         let run = GatewayRun(plan: plan, place: GatewayPlanTests.place, toolsWatch: nil)
-        _ = run.life.begin()
+        _ = run.life.begin(now: .zero)
         #expect(run.urlForSidecars == "http://127.0.0.1:1" && run.status.condition == .starting)
         for _ in 0..<3 {
             _ = run.life.ended(.exited(1), now: .zero)

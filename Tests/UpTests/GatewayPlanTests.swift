@@ -26,7 +26,11 @@ import Testing
         #expect(chosen["ASYA_GATEWAY_HOST"] == "127.0.0.1" && chosen["HOME"] == "/h")
         #expect(chosen["ASYA_EMBEDDED_PATH"] == "/state/queue.db")
         #expect(chosen["ASYA_GATEWAY_STORE_PATH"] == "/state/gateway.db" && chosen["ASYA_LOG_LEVEL"] == "warn")
-        let own = try Self.environment(["ASYA_GATEWAY_STORE_PATH": "/mine.db", "ASYA_GATEWAY_HOST": "0.0.0.0"])
+        let own = try Self.environment([
+            "ASYA_GATEWAY_STORE_PATH": "/mine.db", "ASYA_GATEWAY_HOST": "0.0.0.0",
+            "ASYA_GATEWAY_TLS_CERT_FILE": "/c.pem",
+        ])
+        #expect(own["ASYA_GATEWAY_TLS_CERT_FILE"] == nil, "sidecars speak plain HTTP to it")
         #expect(own["ASYA_GATEWAY_STORE_PATH"] == "/mine.db" && own["ASYA_GATEWAY_HOST"] == "0.0.0.0")
     }
 

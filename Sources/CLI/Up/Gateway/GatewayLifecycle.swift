@@ -12,6 +12,8 @@ import Support
 struct GatewayLifecycle: Equatable {
     /// The times of a gateway's life.
     struct Limits: Equatable, Sendable {
+        /// How long it may take to answer; more and it hangs.
+        var start: Duration = .seconds(30)
         /// How long it may take to end: it finishes open requests for ten seconds.
         var end: Duration = .seconds(12)
         /// Ready for so long, it has no history of failures any more.
@@ -25,8 +27,8 @@ struct GatewayLifecycle: Equatable {
     enum Phase: Equatable {
         /// Not begun.
         case idle
-        /// The process runs and does not answer yet.
-        case starting
+        /// The process runs and does not answer yet; killed at `killAt`.
+        case starting(killAt: Duration)
         /// It has answered.
         case ready(since: Duration)
         /// It was asked to end, to be started again with other settings; killed at `killAt`.
@@ -74,15 +76,14 @@ struct GatewayLifecycle: Equatable {
     /// When `timePassed` has something to do.
     var deadline: Duration? {
         switch self.phase {
-        case .backingOff(let time), .restarting(let time), .stopping(let time): time
-        case .idle, .starting, .ready, .stopped: nil
+        case .starting(let time), .backingOff(let time), .restarting(let time), .stopping(let time): time
+        case .idle, .ready, .stopped: nil
         }
     }
 
-    mutating func begin() -> [Action] {
+    mutating func begin(now: Duration) -> [Action] {
         guard case .idle = self.phase else { return [] }
-        self.phase = .starting
-        return [.start]
+        return self.start(now: now)
     }
 
     /// It has answered for the first time since its start; true when that is news.
@@ -101,8 +102,7 @@ struct GatewayLifecycle: Equatable {
             self.phase = .stopped
             return []
         case .restarting:
-            self.phase = .starting
-            return [.start]
+            return self.start(now: now)
         case .starting, .ready:
             return self.failed(end, now: now)
         }
@@ -115,8 +115,7 @@ struct GatewayLifecycle: Equatable {
             return []
         case .backingOff:
             self.forgetFailures()
-            self.phase = .starting
-            return [.start]
+            return self.start(now: now)
         case .starting, .ready:
             self.forgetFailures()
             self.phase = .restarting(killAt: now + self.limits.end)
@@ -157,17 +156,25 @@ struct GatewayLifecycle: Equatable {
         guard let deadline = self.deadline, now >= deadline else { return [] }
         switch self.phase {
         case .backingOff:
-            self.phase = .starting
-            return [.start]
+            return self.start(now: now)
+        case .starting:
+            // Its end counts as a failure like any other.
+            self.phase = .starting(killAt: now + self.limits.start)
+            return [.kill]
         case .restarting:
             self.phase = .restarting(killAt: now + self.limits.end)
             return [.kill]
         case .stopping:
             self.phase = .stopping(killAt: now + self.limits.end)
             return [.kill]
-        case .idle, .starting, .ready, .stopped:
+        case .idle, .ready, .stopped:
             return []
         }
+    }
+
+    private mutating func start(now: Duration) -> [Action] {
+        self.phase = .starting(killAt: now + self.limits.start)
+        return [.start]
     }
 
     private mutating func failed(_ end: ProcessEnd, now: Duration) -> [Action] {

@@ -7,6 +7,12 @@ struct GatewayPlan: Equatable, Sendable {
     /// For its own listener and the sidecars: nobody else on the network is served unless somebody says so.
     static let loopback = "127.0.0.1"
 
+    /// What sidecars of this machine do not know, and need not on the loopback interface.
+    private static let clusterVariables = [
+        "ASYA_GATEWAY_TLS_CERT_FILE", "ASYA_GATEWAY_TLS_KEY_FILE", "ASYA_GATEWAY_INTERNAL_PORT",
+        "ASYA_GATEWAY_INTERNAL_TOKENS_FILE",
+    ]
+
     /// Absolute path.
     var program: String
     /// TCP port.
@@ -37,6 +43,7 @@ struct GatewayPlan: Equatable, Sendable {
     ) -> [String: String] {
         var variables = caller
         for (name, value) in queues { variables[name] = value }
+        for name in self.clusterVariables { variables[name] = nil }
         let chosen = [
             "ASYA_GATEWAY_HOST": self.loopback,
             "ASYA_GATEWAY_STORE_PATH": "\(place.folder)/gateway.db",

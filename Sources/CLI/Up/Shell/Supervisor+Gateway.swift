@@ -17,7 +17,7 @@ extension Supervisor {
 
     func startGateway() {
         guard let gateway = self.gateway else { return }
-        self.apply(gateway.life.begin(), to: gateway)
+        self.apply(gateway.life.begin(now: self.now), to: gateway)
     }
 
     /// Asks it to end; true when it has, or there is none.
