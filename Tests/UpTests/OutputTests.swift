@@ -93,15 +93,6 @@ import Testing
         #expect(StatusTable.rate(value) == text)
     }
 
-    @Test("colours need a terminal and no NO_COLOR")
-    func colours() {
-        #expect(TextStyle(isTerminal: true, environment: [:]).hasColours)
-        #expect(TextStyle(isTerminal: true, environment: ["NO_COLOR": ""]).hasColours)
-        #expect(!TextStyle(isTerminal: true, environment: ["NO_COLOR": "1"]).hasColours)
-        #expect(!TextStyle(isTerminal: true, environment: ["TERM": "dumb"]).hasColours)
-        #expect(!TextStyle(isTerminal: false, environment: [:]).hasColours)
-    }
-
     static let pair = PairID(actor: "a", index: 2)
     static let events: [(UpEvent, [String], String)] = [
         (.notice(.error, "no \"x\""), ["[-] no \"x\""], #""event":"notice","severity":"error","message":"no \"x\"""#),

@@ -33,8 +33,8 @@ final class Console {
     init(format: Format, actors: [String], environment: [String: String]) {
         let outputIsTerminal = isatty(Self.standardOutput) == 1
         let errorIsTerminal = isatty(Self.standardError) == 1
-        let logStyle = TextStyle(isTerminal: outputIsTerminal, environment: environment)
-        let ownStyle = TextStyle(isTerminal: errorIsTerminal, environment: environment)
+        let logStyle = TextStyle(isTerminal: outputIsTerminal, environment: EnvironmentReader(environment))
+        let ownStyle = TextStyle(isTerminal: errorIsTerminal, environment: EnvironmentReader(environment))
         self.format = format
         self.logText = EventText(style: logStyle, actors: actors)
         self.ownText = EventText(style: ownStyle, actors: actors)
@@ -117,19 +117,7 @@ final class Console {
     }
 
     private func write(_ bytes: [UInt8], to descriptor: Int32) {
-        var written = 0
-        while written < bytes.count, !self.isBroken {
-            let count = bytes[written...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count > 0 {
-                written += count
-            } else if errno == EAGAIN {
-                // Somebody made the terminal non-blocking: wait until it takes more.
-                var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                poll(&request, 1, -1)
-            } else if errno != EINTR {
-                self.isBroken = true
-            }
-        }
+        if !self.isBroken { self.isBroken = DescriptorOutput.write(bytes, to: descriptor) != 0 }
     }
 
     private static func terminalSize() -> (width: Int, height: Int) {

@@ -122,14 +122,8 @@ public enum Up {
         return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
     }
 
-    static func write(_ text: String, to descriptor: Int32) {
-        let bytes = Array(text.utf8)
-        var written = 0
-        while written < bytes.count {
-            let count = bytes[written...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            // Nobody reads any more: there is nobody to tell either.
-            guard count > 0 else { return }
-            written += count
-        }
+    private static func write(_ text: String, to descriptor: Int32) {
+        // Where nobody reads any more there is nobody to tell either.
+        _ = DescriptorOutput.write(Array(text.utf8), to: descriptor)
     }
 }
