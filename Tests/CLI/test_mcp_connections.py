@@ -2,6 +2,8 @@
 
 import json
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -260,6 +262,82 @@ def test_the_token_is_sent_and_never_shown(mcp, stub, tmp_path):
         failed = mcp(*words, "--debug", "status", "e", status=1, env=env)
         assert "s3cret" not in failed.stdout + failed.stderr
         assert stub.requests[-1][2]["Authorization"] == "Bearer s3cret"
+
+
+@pytest.fixture
+def proxy(stub):
+    """(URL, targets it was asked for): a proxy whose tunnels all lead to the stub."""
+    asked = []
+
+    def copy(source, target):
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # The other direction has ended first.
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_CONNECT(self):  # noqa: N802
+            asked.append(self.path)
+            with socket.create_connection(stub.server.server_address) as upstream:
+                self.send_response(200)
+                self.end_headers()
+                threading.Thread(target=copy, args=(self.connection, upstream), daemon=True).start()
+                copy(upstream, self.connection)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_proxy_is_used_unless_the_host_is_exempt(mcp, stub, proxy):
+    address, asked = proxy
+    stub.answers[("GET", "/envelopes/e")] = lambda handler: reply(handler, 200, DONE)
+    words = ["--url", "http://gateway.test", "status", "e"]
+    for name in ("http_proxy", "HTTP_PROXY"):
+        assert mcp(*words, env={name: address}).json["result"] == 7
+    assert asked == ["gateway.test:80"] * 2
+    failed = mcp(*words, status=1, env={"http_proxy": address, "NO_PROXY": "other.test,gateway.test"})
+    assert failed.stderr.startswith("[-] Request failed: ")
+    # A gateway of this machine is out of any proxy's reach.
+    assert mcp("status", "e", env={"http_proxy": address}).json["result"] == 7
+    assert len(asked) == 2
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """(certificate, key) for 127.0.0.1, signed by itself."""
+    folder = tmp_path_factory.mktemp("certificate")
+    files = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=gateway", "-addext", "subjectAltName=IP:127.0.0.1", "-out", files[0], "-keyout", files[1]],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return files
+
+
+def test_certificates_are_checked_with_a_given_authority_or_not_at_all(mcp, stub, certificate, tmp_path):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    stub.server.socket = context.wrap_socket(stub.server.socket, server_side=True)
+    stub.answers[("GET", "/envelopes/e")] = lambda handler: reply(handler, 200, DONE)
+    url = stub.url.replace("http:", "https:")
+    for option in (["--cacert", certificate[0]], ["--insecure"]):
+        assert mcp("--url", url, *option, "status", "e").json["result"] == 7
+    refused = mcp("--url", url, "status", "e", status=1)
+    assert refused.stderr.startswith("[-] Request failed: ") and not refused.stdout
+    (tmp_path / "empty.pem").touch()
+    for file in ("empty.pem", "none.pem"):
+        failed = mcp("--url", url, "--cacert", tmp_path / file, "status", "e", status=1)
+        assert f"cannot read certificates from {tmp_path / file}" in failed.stderr
+    assert len(stub.requests) == 2
 
 
 def test_text_from_a_gateway_cannot_move_the_cursor(mcp, stub):

@@ -37,7 +37,7 @@ struct GatewayConnection: Sendable {
         var tls = TLSConfiguration.makeClientConfiguration()
         if invocation.isInsecure { tls.certificateVerification = .none }
         if let file = invocation.certificateFile {
-            guard let certificates = try? NIOSSLCertificate.fromPEMFile(file) else {
+            guard let certificates = try? NIOSSLCertificate.fromPEMFile(file), !certificates.isEmpty else {
                 throw CommandFailure("cannot read certificates from \(file)")
             }
             tls.trustRoots = .certificates(certificates)
@@ -56,12 +56,14 @@ struct GatewayConnection: Sendable {
         try? await self.client.shutdown()
     }
 
-    /// `HTTP_PROXY` and `HTTPS_PROXY`, unless `NO_PROXY` names the host.
+    /// `HTTP_PROXY` and `HTTPS_PROXY`, unless `NO_PROXY` names the host. Never for this machine, which a proxy does not
+    /// reach.
     private static func proxy(for url: String, _ environment: EnvironmentReader) -> HTTPClient.Configuration.Proxy? {
         let scheme = url.hasPrefix("https:") ? "https" : "http"
         func text(_ name: String) -> String? { environment.text(name) ?? environment.text(name.uppercased()) }
         guard let proxy = text("\(scheme)_proxy") else { return nil }
         let host = Self.authority(of: url).host
+        guard host != "localhost", host != "[::1]", !host.hasPrefix("127.") else { return nil }
         let exempt = (text("no_proxy") ?? "").split(separator: ",").map { $0.trimming(while: { $0 == " " }) }
         guard !exempt.contains(where: { $0 == "*" || host == $0 || host.hasSuffix(".\($0)") }) else { return nil }
         let (proxyHost, port) = Self.authority(of: proxy)
