@@ -18,6 +18,7 @@ sys.path[:0] = [str(ROOT / "Tests" / "CLI")]
 
 # ruff: noqa: E402 (the path has to be set first)
 from conftest import Asya
+from scaling_actors import LONG, calls, manifest, quick
 from up_run import Folder
 
 IDLE_ACTORS = 20
@@ -28,24 +29,7 @@ WAKE_ROUNDS = 10
 ENVELOPES = 500
 CALLS_PER_ROUND = 6
 
-QUICK = "import time\ndef work(payload):\n    time.sleep(0.05)\n    return payload\n"
-LONG = """
-import os, time
-def work(payload):
-    note("begin", payload)
-    time.sleep(payload["seconds"])
-    note("end", payload)
-    return payload
-def note(what, payload):
-    with open("calls", "a") as file:
-        file.write(f"{what} {payload['actor']} {payload['n']} {os.getpid()}\\n")
-"""
-
-
-def manifest(names, handler, **scaling):
-    """An asya.yaml of equal actors."""
-    actors = {name: {"handler": handler, "timeout": 60, "scaling": scaling} for name in names}
-    return json.dumps({"actors": actors})
+QUICK = quick(0.05)
 
 
 def memory_mb(process):
@@ -162,9 +146,7 @@ def check_scale_in(folder, rounds, seconds):
         busy = sum(1 for event in run.find("scaled", to=1) if event["inFlight"] == 2 and event["actor"] in names)
         unwanted = run.find("drainTimedOut") + run.find("failed")
         run.stop()
-    calls = [tuple(line.split()) for line in (folder.path / "calls").read_text().splitlines()]
-    begun = sorted(call[1:] for call in calls if call[0] == "begin")
-    ended = sorted(call[1:] for call in calls if call[0] == "end")
+    begun, ended = calls(folder)
     once = len({call[:2] for call in begun}) == len(begun) == rounds * CALLS_PER_ROUND
     print(f"\nscale-in, calls of {seconds:g} s: {rounds} rounds, {busy} times a pair was ended while both held a call;"
           f" {len(begun)} calls begun, {len(ended)} ended, {len(begun) - len(ended)} interrupted")

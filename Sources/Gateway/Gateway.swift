@@ -46,10 +46,12 @@ public struct Gateway: Sendable {
         let exporter = try self.configuration.tracing.map {
             try SpanExporter($0, metrics: metrics, logger: self.logger)
         }
+        // Its thread connects while the store is made ready.
+        let queue = try self.makeQueue()
         let store = try self.makeStore(metrics)
-        let queue = try await self.makeQueue()
+        try await self.awaitConnection(queue)
         let tools = try self.loadTools()
-        let credentials = try await CredentialFiles.load(self.configuration.security)
+        let credentials = try CredentialFiles.load(self.configuration.security)
         let service = EnvelopeService(
             catalog: ToolCatalog(tools.tools),
             store: store,
@@ -57,7 +59,8 @@ public struct Gateway: Sendable {
             metrics: metrics,
             logger: self.logger,
             callsPerSecond: self.configuration.callsPerSecond,
-            tracer: exporter.map { CallTracer(system: self.configuration.queue.system, export: $0.export) }
+            tracer: exporter.map { CallTracer(system: self.configuration.queue.system, export: $0.export) },
+            adoptsEnvelopes: self.configuration.adoptsEnvelopes
         )
         let metadataURL = self.configuration.http.publicURL.map { $0 + "/.well-known/oauth-protected-resource" }
         let services = GatewayServices(
@@ -103,7 +106,7 @@ public struct Gateway: Sendable {
         return try SQLiteStore(path: path, metrics: metrics)
     }
 
-    private func makeQueue() async throws -> any QueueClient {
+    private func makeQueue() throws -> any QueueClient {
         switch self.configuration.queue {
         case .rabbitMQ(let text, let exchange):
             let url: AMQPURL
@@ -113,9 +116,7 @@ public struct Gateway: Sendable {
                 throw QueueClientError.misconfigured("ASYA_RABBITMQ_URL is invalid: \(error)")
             }
             let settings = RabbitMQClientConfiguration(url: url, exchange: exchange)
-            let client = try RabbitMQQueueClient(configuration: settings, logger: self.logger)
-            try await self.awaitConnection(client)
-            return client
+            return try RabbitMQQueueClient(configuration: settings, logger: self.logger)
         case .sqs(let endpoint, let region): return self.makeSQS(endpoint: endpoint, region: region)
         case .embedded(let path): return try EmbeddedQueueClient(path: path)
         }
@@ -136,8 +137,9 @@ public struct Gateway: Sendable {
         }
     }
 
-    /// Five attempts, 1, 2, 4 and 8 s apart (`gateway.md` 1.2).
+    /// Five attempts, 1, 2, 4 and 8 s apart (`gateway.md` 1.2). Only a broker has to be there at the start.
     private func awaitConnection(_ client: any QueueClient) async throws {
+        guard case .rabbitMQ = self.configuration.queue else { return }
         for pause in [1, 2, 4, 8] {
             do {
                 return try await client.checkReadiness()
@@ -237,12 +239,13 @@ public struct Gateway: Sendable {
     private static let idleTimeout = TimeAmount.seconds(120)
 
     private func server() throws -> HTTPServerBuilder {
-        let plain = HTTPServerBuilder.http1(
-            configuration: .init(
-                additionalChannelHandlers: [DepartureHandler()],
-                idleTimeout: Self.idleTimeout
-            )
+        let channel = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [DepartureHandler()],
+            idleTimeout: Self.idleTimeout
         )
+        let plain = HTTPServerBuilder { responder in
+            LoopBoundChannel(base: HTTP1Channel(responder: responder, configuration: channel))
+        }
         let security = self.configuration.security
         guard security.usesTLS else { return plain }
         guard let certificate = security.certificatePath, let key = security.keyPath else {

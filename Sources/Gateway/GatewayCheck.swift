@@ -3,7 +3,8 @@ import NIOCore
 import NIOHTTP1
 import Support
 
-/// `asya-gateway check --url URL`: whether a running gateway answers and speaks MCP, for charts (deploy.md section 4).
+/// `asya-gateway check --url URL`: whether a running gateway answers and speaks MCP, for charts (deploy.md section 4);
+/// `asya-gateway check --tools PATH`: whether it could use these tools, with file and line of what is wrong.
 public enum GatewayCheck {
     /// More than any answer of these.
     private static let answerByteLimit = 1 << 20
@@ -20,7 +21,10 @@ public enum GatewayCheck {
     ///
     /// - Returns: the lines to print and the exit code: 0, 1 when the gateway does not answer as it should, 2 for misuse.
     public static func run(_ arguments: [String]) async -> (text: String, exitStatus: Int32) {
-        guard let url = self.url(arguments) else { return ("usage: asya-gateway check --url URL", 2) }
+        if let path = self.value(of: "--tools", arguments) { return self.checkTools(path) }
+        guard let url = self.url(arguments) else {
+            return ("usage: asya-gateway check --url URL, or check --tools PATH", 2)
+        }
         var problem: String?
         for attempt in 1...self.attemptCount {
             problem = await self.problem(at: url)
@@ -32,9 +36,23 @@ public enum GatewayCheck {
     }
 
     static func url(_ arguments: [String]) -> String? {
+        guard let url = self.value(of: "--url", arguments), url.hasPrefix("http") else { return nil }
+        return url.hasSuffix("/") ? String(url.dropLast()) : url
+    }
+
+    /// The value of the only option.
+    private static func value(of option: String, _ arguments: [String]) -> String? {
         let words = arguments.flatMap { $0.split(separator: "=", maxSplits: 1).map(String.init) }
-        guard words.count == 2, words[0] == "--url", words[1].hasPrefix("http") else { return nil }
-        return words[1].hasSuffix("/") ? String(words[1].dropLast()) : words[1]
+        return words.count == 2 && words[0] == option ? words[1] : nil
+    }
+
+    private static func checkTools(_ path: String) -> (text: String, exitStatus: Int32) {
+        do throws(ToolFileError) {
+            let count = try ToolConfiguration(path: path).tools.count
+            return ("[+] \(path): \(count) tool\(count == 1 ? "" : "s")", 0)
+        } catch {
+            return ("[-] \(error)", 1)
+        }
     }
 
     private static func problem(at url: String) async -> String? {

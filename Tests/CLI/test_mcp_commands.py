@@ -319,6 +319,30 @@ def test_a_gateway_that_is_away(mcp):
     assert failed.stderr.startswith("[-] Request failed: ")
 
 
+def complete(mcp, *words):
+    """What bash offers for the last of these words."""
+    script = (
+        'source <(asya completions bash)\nCOMP_WORDS=("$@")\nCOMP_CWORD=$(($# - 1))\nCOMP_LINE="$*"\n'
+        'COMP_POINT=${#COMP_LINE}\n_asya asya "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"\n'
+        'printf "%s\\n" "${COMPREPLY[@]}"\n'
+    )
+    environment = {**mcp.asya.environment, "PATH": f"{ASYA.parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", "asya", "mcp", *words], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return {word.strip() for word in done.stdout.splitlines()}
+
+
+def test_the_shell_completes_commands_tools_and_parameters(mcp):
+    assert {"status", "stream"} <= complete(mcp, "st")
+    assert {"bare", "text-processor"} <= complete(mcp, "call", "")
+    assert "text-processor" in complete(mcp, "show", "te") and "bare" not in complete(mcp, "show", "te")
+    assert {"--text=", "--count="} <= complete(mcp, "call", "text-processor", "--")
+    mcp.asya.environment["ASYA_CLI_MCP_URL"] = "http://127.0.0.1:1"
+    assert not complete(mcp, "call", "") & {"bare", "text-processor"}, "quiet without a gateway"
+
+
 def test_a_bar_on_a_terminal(mcp, actors, gateway):
     import pty
 

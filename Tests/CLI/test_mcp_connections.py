@@ -1,6 +1,9 @@
 """`asya mcp` against gateways that misbehave: cut streams, old gateways, tokens."""
 
 import json
+import socket
+import ssl
+import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,12 +18,14 @@ sys.path[:0] = [str(ROOT / "tools")]
 class Stub:
     """A gateway that answers what a test says: `answers[(method, path)]` is a function of the handler."""
 
-    def __init__(self):
+    def __init__(self, protocol="HTTP/1.0"):
         self.answers = {}
         self.requests = []
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = protocol
+
             def _serve(self):
                 length = int(self.headers.get("Content-Length") or 0)
                 body = self.rfile.read(length)
@@ -95,6 +100,102 @@ def test_a_stream_that_is_cut_three_times_shows_every_event_once(mcp, stub):
     assert resumed == [None, "2", "4", "6"]
 
 
+def drop(handler):
+    """Closes the connection without an answer."""
+    handler.close_connection = True
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+def dropping_first(count, answer):
+    """Answers after `count` connections that were closed instead."""
+    left = [count]
+
+    def serve(handler):
+        left[0] -= 1
+        (drop if left[0] >= 0 else answer)(handler)
+
+    return serve
+
+
+DONE = '{"id":"e","status":"succeeded","result":7}'
+
+
+@pytest.fixture
+def keeping_stub():
+    """Keeps connections open, as every real gateway does."""
+    running = Stub("HTTP/1.1")
+    yield running
+    running.close()
+
+
+def test_a_connection_that_ends_with_its_stream_is_not_used_again(asya, keeping_stub):
+    streamed = []
+
+    def stream(handler):
+        data = event(1, 100).encode()
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("Connection", "keep-alive")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        # Event and end in one piece: the client sees a stream that is over, on a connection that is still open.
+        handler.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data))
+        streamed.append(handler.connection)
+
+    def document(handler):
+        (drop if handler.connection in streamed else lambda handler: reply(handler, 200, DONE))(handler)
+
+    keeping_stub.answers[("GET", "/envelopes/e/stream")] = stream
+    keeping_stub.answers[("GET", "/envelopes/e")] = document
+    for _ in range(10):
+        assert asya("mcp", "--url", keeping_stub.url, "wait", "e").json["result"] == 7
+    assert len(keeping_stub.requests) == 20
+
+
+def tools_answer(handler):
+    reply(handler, 200, json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": "t"}]}}))
+
+
+@pytest.mark.parametrize(
+    "words, route, answer",
+    [
+        (["status", "e"], ("GET", "/envelopes/e"), DONE),
+        (["ls"], ("GET", "/api/v1/envelopes"), "[]"),
+        (["children", "e"], ("GET", "/api/v1/envelopes/e/children"), "[]"),
+        (["list"], ("POST", "/mcp"), None),
+        (["call", "--idempotency-key", "k", "t"], ("POST", "/tools/call"), "{}"),
+    ],
+)
+def test_a_request_that_may_be_repeated_is_when_its_connection_ends(mcp, stub, words, route, answer):
+    stub.answers[route] = dropping_first(2, lambda handler: reply(handler, 200, answer) if answer else tools_answer(handler))
+    assert mcp(*words).stdout
+    assert len(stub.requests) == 3
+
+
+@pytest.mark.parametrize("words", [["call", "t"], ["cancel", "e"]])
+def test_a_request_that_may_not_be_repeated_is_sent_once(mcp, stub, words):
+    stub.answers[("POST", "/tools/call")] = stub.answers[("POST", "/envelopes/e/cancel")] = drop
+    failed = mcp(*words, status=1)
+    assert failed.stderr.startswith("[-] Request failed: ") and failed.stdout == ""
+    assert len(stub.requests) == 1
+
+
+def test_waiting_goes_on_while_the_gateway_is_away_for_a_moment(mcp, stub):
+    def unready(handler):
+        reply(handler, 503, "starting\n")
+
+    answers = [unready, drop, lambda handler: reply(handler, 200, DONE)]
+    stub.answers[("GET", "/envelopes/e/stream")] = dropping_first(1, lambda handler: reply(handler, 200, event(1, 100)))
+    stub.answers[("GET", "/envelopes/e")] = lambda handler: answers.pop(0)(handler)
+    assert mcp("wait", "e").json["result"] == 7 and not answers
+
+
+def test_a_time_limit_holds_whatever_the_gateway_does(mcp, stub):
+    stub.answers[("GET", "/envelopes/e/stream")] = lambda handler: reply(handler, 200, event(1, 100))
+    stub.answers[("GET", "/envelopes/e")] = lambda handler: reply(handler, 503, "starting\n")
+    assert mcp("wait", "e", "--timeout", "1s", status=6).stdout == ""
+
+
 def test_a_stream_of_an_old_gateway_that_ends_early(mcp, stub):
     def stream(handler):
         reply(handler, 200, 'event: update\ndata: {"status":"running","progress_percent":5}\n\n')
@@ -161,6 +262,82 @@ def test_the_token_is_sent_and_never_shown(mcp, stub, tmp_path):
         failed = mcp(*words, "--debug", "status", "e", status=1, env=env)
         assert "s3cret" not in failed.stdout + failed.stderr
         assert stub.requests[-1][2]["Authorization"] == "Bearer s3cret"
+
+
+@pytest.fixture
+def proxy(stub):
+    """(URL, targets it was asked for): a proxy whose tunnels all lead to the stub."""
+    asked = []
+
+    def copy(source, target):
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # The other direction has ended first.
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_CONNECT(self):  # noqa: N802
+            asked.append(self.path)
+            with socket.create_connection(stub.server.server_address) as upstream:
+                self.send_response(200)
+                self.end_headers()
+                threading.Thread(target=copy, args=(self.connection, upstream), daemon=True).start()
+                copy(upstream, self.connection)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_proxy_is_used_unless_the_host_is_exempt(mcp, stub, proxy):
+    address, asked = proxy
+    stub.answers[("GET", "/envelopes/e")] = lambda handler: reply(handler, 200, DONE)
+    words = ["--url", "http://gateway.test", "status", "e"]
+    for name in ("http_proxy", "HTTP_PROXY"):
+        assert mcp(*words, env={name: address}).json["result"] == 7
+    assert asked == ["gateway.test:80"] * 2
+    failed = mcp(*words, status=1, env={"http_proxy": address, "NO_PROXY": "other.test,gateway.test"})
+    assert failed.stderr.startswith("[-] Request failed: ")
+    # A gateway of this machine is out of any proxy's reach.
+    assert mcp("status", "e", env={"http_proxy": address}).json["result"] == 7
+    assert len(asked) == 2
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """(certificate, key) for 127.0.0.1, signed by itself."""
+    folder = tmp_path_factory.mktemp("certificate")
+    files = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-subj", "/CN=gateway", "-addext", "subjectAltName=IP:127.0.0.1", "-out", files[0], "-keyout", files[1]],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return files
+
+
+def test_certificates_are_checked_with_a_given_authority_or_not_at_all(mcp, stub, certificate, tmp_path):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    stub.server.socket = context.wrap_socket(stub.server.socket, server_side=True)
+    stub.answers[("GET", "/envelopes/e")] = lambda handler: reply(handler, 200, DONE)
+    url = stub.url.replace("http:", "https:")
+    for option in (["--cacert", certificate[0]], ["--insecure"]):
+        assert mcp("--url", url, *option, "status", "e").json["result"] == 7
+    refused = mcp("--url", url, "status", "e", status=1)
+    assert refused.stderr.startswith("[-] Request failed: ") and not refused.stdout
+    (tmp_path / "empty.pem").touch()
+    for file in ("empty.pem", "none.pem"):
+        failed = mcp("--url", url, "--cacert", tmp_path / file, "status", "e", status=1)
+        assert f"cannot read certificates from {tmp_path / file}" in failed.stderr
+    assert len(stub.requests) == 2
 
 
 def test_text_from_a_gateway_cannot_move_the_cursor(mcp, stub):

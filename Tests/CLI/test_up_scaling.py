@@ -1,26 +1,11 @@
 """Autoscaling of `asya up`, and the safe scale-in."""
 
-import json
 import os
 
 import pytest
 
+from scaling_actors import LONG, calls, manifest, quick
 from up_run import Folder, eventually
-
-QUICK = "import time\ndef work(payload):\n    time.sleep(0.03)\n    return payload\n"
-
-# Notes the beginning and the end of each call, so that an interrupted one shows.
-LONG = """
-import os, time
-def work(payload):
-    note("begin", payload)
-    time.sleep(payload["seconds"])
-    note("end", payload)
-    return payload
-def note(what, payload):
-    with open("calls", "a") as file:
-        file.write(f"{what} {payload['n']} {os.getpid()}\\n")
-"""
 
 
 @pytest.fixture
@@ -28,15 +13,11 @@ def folder(asya):
     return Folder(asya)
 
 
-def manifest(handler, **scaling):
-    return f"actors:\n  work:\n    handler: {handler}\n    timeout: 60\n    scaling: {json.dumps(scaling)}\n"
-
-
 def test_500_envelopes_take_an_actor_from_0_to_8_and_back_to_0(folder):
     folder.write(
-        quick_py=QUICK,
+        quick_py=quick(0.03),
         asya_yaml=manifest(
-            "quick.work", minReplicas=0, maxReplicas=8, queueLength=5, pollingInterval=1, cooldownPeriod=3
+            ["work"], "quick.work", minReplicas=0, maxReplicas=8, queueLength=5, pollingInterval=1, cooldownPeriod=3
         ),
     )
     with folder.up() as run:
@@ -59,16 +40,14 @@ def test_500_envelopes_take_an_actor_from_0_to_8_and_back_to_0(folder):
 
 def scale_in_round(folder, run, number, seconds):
     """Two pairs hold a message each when one of them is ended; both calls have to run to their end, once."""
-    folder.send("work", [{"n": number * 10 + n, "seconds": seconds} for n in range(6)])
+    folder.send("work", [{"actor": "work", "n": number * 10 + n, "seconds": seconds} for n in range(6)])
     run.wait(lambda: folder.ended() == (number + 1) * 6, f"round {number}", timeout=6 * seconds + 60)
 
 
 def check_calls(folder, rounds):
-    calls = [line.split() for line in (folder.path / "calls").read_text().splitlines()]
-    begun = [call[1:] for call in calls if call[0] == "begin"]
-    ended = [call[1:] for call in calls if call[0] == "end"]
-    assert sorted(begun) == sorted(ended), "a call was interrupted"
-    assert sorted(int(number) for number, _ in begun) == sorted(
+    begun, ended = calls(folder)
+    assert begun == ended, "a call was interrupted"
+    assert sorted(int(number) for _, number, _ in begun) == sorted(
         round_number * 10 + n for round_number in range(rounds) for n in range(6)
     ), "a call ran twice, or never"
 
@@ -81,7 +60,7 @@ def test_scale_in_never_interrupts_a_call(folder):
     folder.write(
         long_py=LONG,
         asya_yaml=manifest(
-            "long.work", minReplicas=1, maxReplicas=2, queueLength=5, pollingInterval=1, cooldownPeriod=0
+            ["work"], "long.work", minReplicas=1, maxReplicas=2, queueLength=5, pollingInterval=1, cooldownPeriod=0
         ),
     )
     with folder.up() as run:
@@ -116,8 +95,8 @@ def test_replicas_without_scaling_and_gpu_slots(folder):
 
 def test_the_first_message_wakes_an_actor_without_waiting_for_the_polling_interval(folder):
     folder.write(
-        quick_py=QUICK,
-        asya_yaml=manifest("quick.work", minReplicas=0, maxReplicas=1, pollingInterval=3600, cooldownPeriod=3600),
+        quick_py=quick(0.03),
+        asya_yaml=manifest(["work"], "quick.work", minReplicas=0, maxReplicas=1, pollingInterval=3600, cooldownPeriod=3600),
     )
     with folder.up() as run:
         run.started()

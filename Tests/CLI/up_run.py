@@ -33,7 +33,7 @@ def eventually(condition, what, timeout=WAIT_SECONDS):
 class UpRun:
     """One run of `asya up --output json`; several may follow one another in a folder. Use with ``with``."""
 
-    def __init__(self, asya, *arguments, env=None):
+    def __init__(self, asya, *arguments, env=None, gateway=False):
         self.asya = asya
         self.events = []
         self.errors = []
@@ -48,7 +48,7 @@ class UpRun:
             **(env or {}),
         }
         self.process = subprocess.Popen(
-            asya.command("up", "--output", "json", *arguments),
+            asya.command("up", "--output", "json", *([] if gateway else ["--no-gateway"]), *arguments),
             cwd=asya.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -153,8 +153,8 @@ class Folder:
         for name, text in files.items():
             (self.path / ".".join(name.rsplit("_", 1))).write_text(text)
 
-    def up(self, *arguments, env=None):
-        return UpRun(self.asya, *arguments, env=env)
+    def up(self, *arguments, **options):
+        return UpRun(self.asya, *arguments, **options)
 
     def send(self, route, payloads):
         """Sends one envelope per payload."""

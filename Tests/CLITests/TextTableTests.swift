@@ -1,3 +1,4 @@
+import Support
 import Testing
 
 @testable import CLI
@@ -8,7 +9,7 @@ import Testing
         var table = TextTable([("NAME", .left), ("COUNT", .right), ("LAST", .left)])
         table.add(["a", "1", "x"])
         table.add(["longer", "1234567", "y"])
-        let style = TextStyle(isTerminal: false, refusal: nil, terminal: nil)
+        let style = TextStyle.plain
         #expect(
             table.text(style: style) == """
                 NAME      COUNT  LAST
@@ -23,7 +24,7 @@ import Testing
     func cut() {
         var table = TextTable([("A", .left)])
         table.add([String(repeating: "x", count: 50)])
-        let style = TextStyle(isTerminal: false, refusal: nil, terminal: nil)
+        let style = TextStyle.plain
         #expect(table.text(style: style, columnCount: 10) == "A\nxxxxxxxxx…\n")
     }
 
@@ -37,18 +38,5 @@ import Testing
     )
     func printable(text: String, safe: String) {
         #expect(TextTable.printable(text) == safe)
-    }
-
-    @Test(
-        "colours need a terminal that has them and nobody who refuses",
-        arguments: [
-            (true, nil, "xterm", true), (false, nil, "xterm", false), (true, "1", "xterm", false),
-            (true, nil, "dumb", false), (true, nil, nil, true),
-        ] as [(Bool, String?, String?, Bool)]
-    )
-    func colours(isTerminal: Bool, refusal: String?, terminal: String?, hasColours: Bool) {
-        let style = TextStyle(isTerminal: isTerminal, refusal: refusal, terminal: terminal)
-        #expect(style.hasColours == hasColours)
-        #expect(style.red("x") == (hasColours ? "\u{1B}[31mx\u{1B}[0m" : "x"))
     }
 }

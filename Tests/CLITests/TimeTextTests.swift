@@ -52,29 +52,3 @@ import Testing
         #expect(ActorName.isValid(name) == isValid)
     }
 }
-
-@Suite struct RabbitMQAddressTests {
-    @Test("the variables of the sidecar give the address; the URL wins")
-    func parts() throws {
-        let environment = EnvironmentReader([
-            "ASYA_RABBITMQ_HOST": "h", "ASYA_RABBITMQ_PORT": "1", "ASYA_RABBITMQ_USERNAME": "u",
-            "ASYA_RABBITMQ_PASSWORD": "p",
-        ])
-        let url = try RabbitMQAddress.url(environment)
-        #expect(url.host == "h" && url.port == 1 && url.credentials.username == "u" && url.credentials.password == "p")
-        let both = EnvironmentReader(["ASYA_RABBITMQ_URL": "amqp://x:y@z:5/v", "ASYA_RABBITMQ_HOST": "h"])
-        #expect(try RabbitMQAddress.url(both).host == "z")
-        #expect(try RabbitMQAddress.url(EnvironmentReader([:])).port == 5672)
-    }
-
-    @Test(
-        "a wrong setting is named without its value",
-        arguments: ["ASYA_RABBITMQ_URL", "ASYA_RABBITMQ_PORT"]
-    )
-    func wrong(name: String) throws {
-        let error = try #require(throws: CommandFailure.self) {
-            try RabbitMQAddress.url(EnvironmentReader([name: "secret:secret"]))
-        }
-        #expect(error.message.contains(name) && !error.message.contains("secret"))
-    }
-}

@@ -9,9 +9,7 @@ struct BellTests {
     let queue: LocalQueue
 
     init() throws {
-        self.store = try TestStore()
-        self.queue = try self.store.connect()
-        try self.queue.createQueue("asya-a")
+        (self.store, self.queue) = try TestStore.with(["asya-a"])
     }
 
     private func isRinging(_ descriptor: Int32) -> Bool {

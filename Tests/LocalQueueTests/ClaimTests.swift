@@ -8,10 +8,7 @@ struct ClaimTests {
     let queue: LocalQueue
 
     init() throws {
-        self.store = try TestStore()
-        self.queue = try self.store.connect()
-        try self.queue.createQueue("asya-a")
-        try self.queue.createQueue("asya-b")
+        (self.store, self.queue) = try TestStore.with(["asya-a", "asya-b"])
     }
 
     @Test("messages come out as they went in, first come first served")

@@ -40,6 +40,14 @@ final class TestStore {
         Glibc.remove(path)
     }
 
+    /// A store with these queues, and a connection to it.
+    static func with(_ queueNames: [String]) throws -> (store: TestStore, queue: LocalQueue) {
+        let store = try TestStore()
+        let queue = try store.connect()
+        for name in queueNames { try queue.createQueue(name) }
+        return (store, queue)
+    }
+
     /// Another connection, as another process would have it.
     func connect(_ edit: (inout LocalQueue.Options) -> Void = { _ in }) throws(LocalQueueError) -> LocalQueue {
         var options = LocalQueue.Options(synchronous: .normal)

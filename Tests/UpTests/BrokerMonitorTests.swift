@@ -100,21 +100,4 @@ private actor FakeAdministration: QueueAdministration {
         }
         monitor.close()
     }
-
-    @Test("the broker's address: a URL wins over its parts, mistakes name the variable and no password")
-    func settings() throws {
-        let parts = ["ASYA_RABBITMQ_HOST": "h", "ASYA_RABBITMQ_PORT": "1234", "ASYA_RABBITMQ_EXCHANGE": "x"]
-        let configuration = try BrokerSettings.rabbitMQ(EnvironmentReader(parts))
-        #expect(configuration.exchange == "x")
-        #expect(configuration.url.host == "h" && configuration.url.port == 1234)
-        let url = parts.merging(["ASYA_RABBITMQ_URL": "amqp://u:p@other:99/"]) { _, new in new }
-        #expect(try BrokerSettings.rabbitMQ(EnvironmentReader(url)).url.port == 99)
-        for (name, value) in [("ASYA_RABBITMQ_URL", "http://u:secret@x"), ("ASYA_RABBITMQ_PORT", "0")] {
-            #expect {
-                try BrokerSettings.rabbitMQ(EnvironmentReader([name: value]))
-            } throws: { error in
-                "\(error)".contains(name) && !"\(error)".contains("secret")
-            }
-        }
-    }
 }

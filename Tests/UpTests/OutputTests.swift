@@ -74,6 +74,17 @@ import Testing
         )
     }
 
+    @Test("the gateway has the last line of the table, and gives it up when there is no room")
+    func gatewayLine() {
+        let gateway = GatewayStatus(url: "http://127.0.0.1:8089", condition: .running)
+        let table = StatusTable(statuses: [Self.status("a"), Self.status("b")], gateway: gateway)
+        let lines = table.lines(width: 100, height: 10, style: .plain)
+        #expect(lines.count == 4 && lines[3] == "gateway http://127.0.0.1:8089  running")
+        let short = table.lines(width: 100, height: 3, style: .plain)
+        #expect(short.count == 3 && short[1] == "… and 2 more actors" && short[2].hasPrefix("gateway"))
+        #expect(table.lines(width: 100, height: 2, style: .plain).last == "… and 2 more actors")
+    }
+
     @Test(
         "rates are short",
         arguments: [(0, "0"), (0.01, "<0.1"), (0.25, "0.3"), (9.94, "9.9"), (9.96, "10"), (1234.5, "1235")]
@@ -82,21 +93,30 @@ import Testing
         #expect(StatusTable.rate(value) == text)
     }
 
-    @Test("colours need a terminal and no NO_COLOR")
-    func colours() {
-        #expect(TextStyle(isTerminal: true, environment: [:]).hasColours)
-        #expect(TextStyle(isTerminal: true, environment: ["NO_COLOR": ""]).hasColours)
-        #expect(!TextStyle(isTerminal: true, environment: ["NO_COLOR": "1"]).hasColours)
-        #expect(!TextStyle(isTerminal: true, environment: ["TERM": "dumb"]).hasColours)
-        #expect(!TextStyle(isTerminal: false, environment: [:]).hasColours)
-    }
-
     static let pair = PairID(actor: "a", index: 2)
     static let events: [(UpEvent, [String], String)] = [
         (.notice(.error, "no \"x\""), ["[-] no \"x\""], #""event":"notice","severity":"error","message":"no \"x\"""#),
         (
-            .log(pair, .runtime, line: Array("hello".utf8)), ["a.2 | hello"],
+            .log(.pair(pair, .runtime), line: Array("hello".utf8)), ["a.2 | hello"],
             #""event":"log","actor":"a","replica":2,"process":"runtime","line":"hello""#
+        ),
+        (
+            .log(.gateway, line: Array("hello".utf8)), ["gateway | hello"],
+            #""event":"log","process":"gateway","line":"hello""#
+        ),
+        (
+            .gatewayReady(url: "http://h:1", process: 13, isFirst: false),
+            ["[+] the gateway answers again at http://h:1"],
+            #""event":"gatewayReady","url":"http://h:1","gatewayProcess":13"#
+        ),
+        (
+            .gatewayFailed(.signalled(9), retryAfter: .milliseconds(200), isCrashLoop: false),
+            [
+                "[!] the gateway ended (killed by signal 9 (SIGKILL; was there too little memory?));"
+                    + " next start in 200ms"
+            ],
+            #""event":"gatewayFailed","reason":"killed by signal 9 (SIGKILL; was there too little memory?)","#
+                + #""retryAfterSeconds":0.2,"crashLoop":false"#
         ),
         (
             .scaled(actor: "a", from: 0, to: 8, depth: QueueDepth(queued: 500, inFlight: 0)),
@@ -127,9 +147,11 @@ import Testing
             #""event":"drainTimedOut","actor":"a","replica":2"#
         ),
         (
-            .status([status("a")]), ["[.] a: 1/2 replicas, 0 queued, 1 in flight, 7 done (1.3/s), 1 errors"],
+            .status([status("a")], GatewayStatus(url: "http://h:1", condition: .notReady)),
+            ["[.] a: 1/2 replicas, 0 queued, 1 in flight, 7 done (1.3/s), 1 errors"],
             #""event":"status","actors":[{"actor":"a","state":"running","ready":1,"desired":2,"queued":0,"#
-                + #""inFlight":1,"done":7,"donePerSecond":1.25,"errors":1}]"#
+                + #""inFlight":1,"done":7,"donePerSecond":1.25,"errors":1}],"#
+                + #""gateway":{"url":"http://h:1","state":"not ready"}"#
         ),
     ]
 

@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct PlanTests {
     static let files: Set<String> = ["/usr/bin/python3", "/code/.venv/bin/python", "/envs/a/bin/python"]
-    static let folders: Set<String> = ["/code", "/work", "/envs/a"]
+    static let folders: Set<String> = ["/code", "/pipeline", "/envs/a"]
 
     static var pythons: PythonSearch {
         PythonSearch(
@@ -69,7 +69,7 @@ import Testing
     @Test("a custom resource becomes a plan: image ignored, its environment honoured as in a pod")
     func resource() throws {
         var planner = Self.planner(gpuCount: 4, caller: ["HOME": "/home/me", "ASYA_HANDLER": "other", "MODEL": "big"])
-        let plan = try planner.plan(Self.actor(Self.resource), folder: "/work")
+        let plan = try planner.plan(Self.actor(Self.resource), folder: "/pipeline")
         let rule = AutoscalerTests.rule(
             min: 1,
             max: 8,
@@ -89,7 +89,7 @@ import Testing
         #expect(runtime["MODEL_PATH"] == "/models/small/$(UNKNOWN)$")
         #expect(runtime["POD"] == "caption")
         #expect(runtime["HOME"] == "/home/me")
-        #expect(runtime["PYTHONPATH"] == "/work")
+        #expect(runtime["PYTHONPATH"] == "/pipeline")
         #expect(runtime["TOKEN"] == nil && runtime["MAYBE"] == nil)
         #expect(planner.warnings.count == 1 && planner.warnings[0].contains("export TOKEN"))
         let sidecar = plan.sidecarEnvironment
@@ -105,10 +105,10 @@ import Testing
     @Test("secrets come from the shell; settings of other actors do not leak into a handler")
     func callerEnvironment() throws {
         var planner = Self.planner(gpuCount: 2, caller: ["TOKEN": "t", "ASYA_CHUNK_SIZE": "1", "PYTHONPATH": "/lib"])
-        let plan = try planner.plan(Self.actor(Self.resource), folder: "/work")
+        let plan = try planner.plan(Self.actor(Self.resource), folder: "/pipeline")
         #expect(plan.runtimeEnvironment["TOKEN"] == "t")
         #expect(plan.runtimeEnvironment["ASYA_CHUNK_SIZE"] == nil)
-        #expect(plan.runtimeEnvironment["PYTHONPATH"] == "/work:/lib")
+        #expect(plan.runtimeEnvironment["PYTHONPATH"] == "/pipeline:/lib")
         #expect(planner.warnings == [])
     }
 
@@ -116,16 +116,16 @@ import Testing
     func gpus() throws {
         let actor = try Self.actor(Self.resource)
         var without = Self.planner()
-        #expect(try without.plan(actor, folder: "/work").gpuCount == 0)
+        #expect(try without.plan(actor, folder: "/pipeline").gpuCount == 0)
         #expect(without.warnings.contains { $0.contains("runs without") })
         var one = Self.planner(gpuCount: 1)
-        #expect(throws: UpError.self) { try one.plan(actor, folder: "/work") }
+        #expect(throws: UpError.self) { try one.plan(actor, folder: "/pipeline") }
     }
 
     @Test("each pair has its own socket, port and devices")
     func commands() throws {
         var planner = Self.planner(gpuCount: 4)
-        let plan = try planner.plan(Self.actor(Self.resource), folder: "/work")
+        let plan = try planner.plan(Self.actor(Self.resource), folder: "/pipeline")
         let toolkit = Toolkit(sidecar: "/bin/asya-sidecar", runtime: "/share/asya_runtime.py")
         let commands = plan.commands(toolkit: toolkit, socketDirectory: "/s/1", devices: [2, 3], metricsPort: 7)
         #expect(commands.runtime.arguments == ["/usr/bin/python3", "/share/asya_runtime.py", "--fast"])
@@ -143,7 +143,7 @@ import Testing
     func endActors() throws {
         let yaml = Self.resource.replacing("name: caption\n", with: "name: error-end\n")
         var planner = Self.planner(gpuCount: 2)
-        let plan = try planner.plan(Self.actor(yaml), folder: "/work")
+        let plan = try planner.plan(Self.actor(yaml), folder: "/pipeline")
         #expect(plan.sidecarEnvironment["ASYA_IS_END_ACTOR"] == "true")
         #expect(plan.runtimeEnvironment["ASYA_ENABLE_VALIDATION"] == "false")
     }
@@ -161,7 +161,7 @@ import Testing
     @Test("end actors that no manifest brings are added, those that one brings are not")
     func builtIn() throws {
         var manifest = ActorManifest(profile: .local)
-        manifest.add(yaml: "actors: {a: m.f, error-end: m.g}\n", file: "/work/asya.yaml")
+        manifest.add(yaml: "actors: {a: m.f, error-end: m.g}\n", file: "/pipeline/asya.yaml")
         let plans = try Self.builder().plans(manifest, currentFolder: "/").plans
         #expect(plans.map(\.name) == ["a", "error-end", "happy-end"])
         #expect(plans.map(\.isBuiltIn) == [false, false, true])
@@ -178,12 +178,12 @@ import Testing
         var invalid = ActorManifest(profile: .local)
         invalid.add(yaml: "actors: {a: {replicas: -1}, b: {handler: 3.5, scaling: {maxReplicas: 0}}}\n", file: "x.yaml")
         #expect {
-            try Self.builder().plans(invalid, currentFolder: "/work")
+            try Self.builder().plans(invalid, currentFolder: "/pipeline")
         } throws: { error in
             "\(error)".split(separator: "\n").count >= 2 && "\(error)".contains("x.yaml:1")
         }
         #expect(throws: UpError.self) {
-            try Self.builder().plans(ActorManifest(profile: .local), currentFolder: "/work")
+            try Self.builder().plans(ActorManifest(profile: .local), currentFolder: "/pipeline")
         }
     }
 
@@ -191,9 +191,9 @@ import Testing
     func workdir() {
         var planner = Self.planner()
         #expect {
-            try planner.plan(Self.actor("actors: {a: {handler: m.f, workdir: gone}}\n"), folder: "/work")
+            try planner.plan(Self.actor("actors: {a: {handler: m.f, workdir: gone}}\n"), folder: "/pipeline")
         } throws: { error in
-            "\(error)".contains("/work/gone")
+            "\(error)".contains("/pipeline/gone")
         }
     }
 }

@@ -6,7 +6,7 @@ import Testing
     @Test("Python: a name is looked up, .venv beside the code wins over the default, a folder is an environment")
     func python() throws {
         let pythons = PlanTests.pythons
-        #expect(try pythons.path(of: "python3", workdir: "/work", actor: "a") == "/usr/bin/python3")
+        #expect(try pythons.path(of: "python3", workdir: "/pipeline", actor: "a") == "/usr/bin/python3")
         #expect(try pythons.path(of: "python3", workdir: "/code", actor: "a") == "/code/.venv/bin/python")
         #expect(try pythons.path(of: "/envs/a", workdir: "/code", actor: "a") == "/envs/a/bin/python")
         #expect(try pythons.path(of: "/usr/bin/python3", workdir: "/code", actor: "a") == "/usr/bin/python3")
@@ -42,6 +42,20 @@ import Testing
         let variables = ["ASYA_SIDECAR_BINARY": "/x", "ASYA_RUNTIME_PATH": "/y"]
         let named = try Toolkit.find(on: Self.machine(["/x", "/y"], variables), transport: .embedded)
         #expect(named == Toolkit(sidecar: "/x", runtime: "/y"))
+    }
+
+    @Test("the gateway is found beside the program, in PATH and by variable, and may be missing")
+    func gateway() throws {
+        let needed: Set<String> = ["/opt/bin/asya-sidecar", "/opt/bin/../share/asya/asya_runtime.py"]
+        func find(_ files: Set<String>, _ environment: [String: String] = [:]) throws -> String? {
+            try Toolkit.find(on: Self.machine(needed.union(files), environment), transport: .embedded).gateway
+        }
+        #expect(try find([]) == nil)
+        let path = ["PATH": "/usr/bin:/apps"]
+        #expect(try find(["/apps/asya-gateway"], path) == "/apps/asya-gateway")
+        #expect(try find(["/apps/asya-gateway", "/opt/bin/asya-gateway"], path) == "/opt/bin/asya-gateway")
+        #expect(try find(["/opt/bin/asya-gateway", "/g"], ["ASYA_GATEWAY_BINARY": "/g"]) == "/g")
+        #expect(throws: UpError.self) { try find(["/opt/bin/asya-gateway"], ["ASYA_GATEWAY_BINARY": "/g"]) }
     }
 
     @Test("what is missing is named together with the variable that helps")

@@ -20,7 +20,7 @@ private func eventually(_ condition: () -> Bool) -> Bool {
             environment: environment,
             directory: "/tmp"
         )
-        return try ChildProcess.start(command, role: .runtime)
+        return try ChildProcess.start(command)
     }
 
     /// All output and the end of a process.
@@ -51,7 +51,7 @@ private func eventually(_ condition: () -> Bool) -> Bool {
         ] {
             let command = ProcessCommand(arguments: [program], environment: [:], directory: folder)
             do throws(ChildProcess.StartError) {
-                _ = try ChildProcess.start(command, role: .sidecar)
+                _ = try ChildProcess.start(command)
                 Issue.record("\(program) was started")
             } catch {
                 #expect(error.number == expected)
@@ -91,6 +91,28 @@ private func eventually(_ condition: () -> Bool) -> Bool {
         guard fgets(&buffer, Int32(buffer.count), file) != nil else { return true }
         let text = String(decoding: buffer.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         return text.contains(") Z ")
+    }
+
+    @Test("a program that is asked one thing: its lines and its end; one that does not exist is no answer")
+    func shortCommand() {
+        func run(_ arguments: [String]) -> (lines: [String], end: ProcessEnd)? {
+            ShortCommand.run(ProcessCommand(arguments: arguments, environment: [:], directory: "/"))
+        }
+        let answer = run(["/bin/sh", "-c", "echo one; echo two >&2; printf three; exit 7"])
+        #expect(answer?.lines == ["one", "two", "three"])
+        #expect(answer?.end == .exited(7))
+        #expect(run(["/nowhere/program"]) == nil)
+    }
+
+    @Test("a port is free until somebody listens on it")
+    func ports() throws {
+        let port = try #require(LoopbackPort.free())
+        #expect(LoopbackPort.isFree(port))
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        #expect(LoopbackPort.withAddress(port: port) { bind(descriptor, $0, $1) } == 0)
+        #expect(listen(descriptor, 1) == 0)
+        #expect(!LoopbackPort.isFree(port))
     }
 
     @Test("a second lock on a folder is refused with the first one's process, until that is gone")

@@ -1,7 +1,8 @@
 """`make demo`: texts go through four actors and a refiner, one actor is killed on the way, and nothing is lost.
 
 `asya up` runs the actors of asya.yaml: queues in one file on this machine, or on a private RabbitMQ with
-`--transport rabbitmq`. Everything is real except the gateway, whose stand-in says so.
+`--transport rabbitmq`. Everything is real except the gateway, whose stand-in says so: it knows at every moment who holds
+what. Where the real one has been built, the pipeline is called as its tool at the end.
 """
 
 import argparse
@@ -19,6 +20,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent.parent / "tools")]
 # ruff: noqa: E402 (the path has to be set first)
 import accounting
 import pipeline
+import tool_call
 from display import Display
 from gateway_stand_in import GatewayStandIn
 from local_run import ASYA, LocalRun
@@ -189,10 +191,16 @@ def run(options, documents, directory, display):
         local_run = LocalRun(directory, options.transport, environment)
         queues = make_queues()
         try:
-            return Demo(documents, local_run, queues, gateway, display).run()
+            status = Demo(documents, local_run, queues, gateway, display).run()
         finally:
             queues.close()
             local_run.kill()  # Nothing happens to one that has ended in order.
+    if status == 0 and tool_call.is_possible():
+        problem = tool_call.show(directory / "tool", documents[0], display)
+        if problem:
+            display.say(f"FAILED\n  {problem}")
+            return 1
+    return status
 
 
 def main():

@@ -37,6 +37,7 @@ class LocalRun:
         self._statuses = {}
         self._log = collections.deque(maxlen=_LOG_LINES_KEPT)
         self._started = threading.Event()
+        self.gateway_url = None
         self._process = None
         self._reader = None
 
@@ -117,5 +118,7 @@ class LocalRun:
                 self._log.append(f"{event.get('actor', kind)}: {text}")
         if kind == "started":
             self._started.set()
+        if kind == "gatewayReady":
+            self.gateway_url = event["url"]
         if kind in ("ready", "scaled", "failed"):
             self._observe(event)

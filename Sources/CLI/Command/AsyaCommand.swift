@@ -14,7 +14,10 @@ struct AsyaCommand: ParsableCommand {
             """,
         version: BuildVersion.current,
         groupedSubcommands: [
-            CommandGroup(name: "Actors", subcommands: [NewCommand.self, ValidateCommand.self, UpCommand.self]),
+            CommandGroup(
+                name: "Actors",
+                subcommands: [NewCommand.self, ValidateCommand.self, ManifestsCommand.self, UpCommand.self]
+            ),
             CommandGroup(
                 name: "Messages",
                 subcommands: [

@@ -20,10 +20,7 @@ public struct StorePlace: Equatable, Sendable {
     public var exists: Bool
 
     /// The folder of the file, where the results are too.
-    public var folder: String {
-        let end = self.file.lastIndex(of: "/") ?? self.file.startIndex
-        return end == self.file.startIndex ? "/" : String(self.file[..<end])
-    }
+    public var folder: String { Self.folder(of: self.file) }
 
     /// The results that the built-in end actors keep.
     public var results: ResultFiles { ResultFiles(folder: self.folder + "/results") }
@@ -63,6 +60,12 @@ public struct StorePlace: Equatable, Sendable {
     public static func absolute(_ path: String, in folder: String) -> String {
         if path.hasPrefix("/") { return path }
         return folder.hasSuffix("/") ? folder + path : "\(folder)/\(path)"
+    }
+
+    /// The folder of an absolute path.
+    public static func folder(of path: String) -> String {
+        let end = path.lastIndex(of: "/") ?? path.startIndex
+        return end == path.startIndex ? "/" : String(path[..<end])
     }
 
     /// The working directory; "/" when it was removed.

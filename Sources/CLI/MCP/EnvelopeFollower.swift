@@ -1,6 +1,7 @@
 internal import AsyncHTTPClient
 internal import NIOCore
 internal import NIOHTTP1
+internal import Support
 
 /// Follows the updates of an envelope over broken connections (cli.md 1.3, 3.6): every event once, at most one attempt
 /// per second.
@@ -43,6 +44,21 @@ struct EnvelopeFollower: Sendable {
             }
             attempts = place == before ? attempts + 1 : 1
             guard attempts < Self.attemptLimit else { throw StreamFailure(reason: problem) }
+            try await Task.sleep(for: Self.pause)
+        }
+    }
+
+    /// The envelope as it is when nothing more is to follow, with the same patience for a gateway that is away.
+    func document() async throws -> GatewayConnection.Reply {
+        var attempts = 0
+        while true {
+            do {
+                return try await self.connection.require(.GET, "/envelopes/\(URLText.escaped(self.envelopeID))")
+            } catch let failure as GatewayConnection.Failure {
+                attempts += 1
+                let passes = failure.status.map { $0 >= 500 } ?? true
+                guard passes, attempts < Self.attemptLimit else { throw failure }
+            }
             try await Task.sleep(for: Self.pause)
         }
     }

@@ -23,6 +23,7 @@ struct GatewayConnection: Sendable {
 
     private static let requestTimeout = TimeAmount.seconds(10)
     private static let streamTimeout = TimeAmount.seconds(300)
+    private static let repetitionPauses = Backoff(base: .milliseconds(50), cap: .seconds(1))
     /// Answers may carry results of any size that a person would look at.
     private static let bodyByteLimit = 256 << 20
 
@@ -36,7 +37,7 @@ struct GatewayConnection: Sendable {
         var tls = TLSConfiguration.makeClientConfiguration()
         if invocation.isInsecure { tls.certificateVerification = .none }
         if let file = invocation.certificateFile {
-            guard let certificates = try? NIOSSLCertificate.fromPEMFile(file) else {
+            guard let certificates = try? NIOSSLCertificate.fromPEMFile(file), !certificates.isEmpty else {
                 throw CommandFailure("cannot read certificates from \(file)")
             }
             tls.trustRoots = .certificates(certificates)
@@ -44,6 +45,8 @@ struct GatewayConnection: Sendable {
         var configuration = HTTPClient.Configuration(tlsConfiguration: tls)
         configuration.timeout.connect = Self.requestTimeout
         configuration.timeout.read = Self.streamTimeout
+        // Nobody there is an answer, at once; whoever follows an envelope tries again by a rule of its own.
+        configuration.connectionPool.retryConnectionEstablishment = false
         configuration.proxy = Self.proxy(for: invocation.url, environment)
         self.client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
@@ -53,12 +56,14 @@ struct GatewayConnection: Sendable {
         try? await self.client.shutdown()
     }
 
-    /// `HTTP_PROXY` and `HTTPS_PROXY`, unless `NO_PROXY` names the host.
+    /// `HTTP_PROXY` and `HTTPS_PROXY`, unless `NO_PROXY` names the host. Never for this machine, which a proxy does not
+    /// reach.
     private static func proxy(for url: String, _ environment: EnvironmentReader) -> HTTPClient.Configuration.Proxy? {
         let scheme = url.hasPrefix("https:") ? "https" : "http"
         func text(_ name: String) -> String? { environment.text(name) ?? environment.text(name.uppercased()) }
         guard let proxy = text("\(scheme)_proxy") else { return nil }
         let host = Self.authority(of: url).host
+        guard host != "localhost", host != "[::1]", !host.hasPrefix("127.") else { return nil }
         let exempt = (text("no_proxy") ?? "").split(separator: ",").map { $0.trimming(while: { $0 == " " }) }
         guard !exempt.contains(where: { $0 == "*" || host == $0 || host.hasSuffix(".\($0)") }) else { return nil }
         let (proxyHost, port) = Self.authority(of: proxy)
@@ -76,16 +81,36 @@ struct GatewayConnection: Sendable {
     // MARK: Requests
 
     /// Sends a request; any status is an answer.
+    ///
+    /// - Parameter isRepeatable: whether the gateway may see the request twice. It is then sent again, within the time
+    ///   limit of one request, when its connection ends before the answer (RFC 9110 9.2.2).
     func send(
         _ method: HTTPMethod,
         _ path: String,
         headers: [(String, String)] = [],
-        body: [UInt8]? = nil
+        body: [UInt8]? = nil,
+        prefix: String = "Request failed",
+        isRepeatable: Bool? = nil
     ) async throws -> Reply {
-        let response = try await self.client.execute(
-            self.request(method, path, headers, body),
-            timeout: Self.requestTimeout
-        )
+        let deadline = NIODeadline.now() + Self.requestTimeout
+        let mayRepeat = isRepeatable ?? (method == .GET)
+        var pauses = Self.repetitionPauses
+        while true {
+            do {
+                return try await self.sendOnce(self.request(method, path, headers, body), deadline: deadline)
+            } catch {
+                try Task.checkCancellation()
+                let pause = pauses.nextWithoutJitter()
+                guard mayRepeat, ConnectionLoss.isReason(error), .now() + TimeAmount(pause) < deadline else {
+                    throw Failure(status: nil, lines: Self.lines(prefix, "\(error)", method, body, response: nil))
+                }
+                try await Task.sleep(for: pause)
+            }
+        }
+    }
+
+    private func sendOnce(_ request: HTTPClientRequest, deadline: NIODeadline) async throws -> Reply {
+        let response = try await self.client.execute(request, deadline: deadline)
         let body = try await response.body.collect(upTo: Self.bodyByteLimit)
         return Reply(
             status: Int(response.status.code),
@@ -100,16 +125,17 @@ struct GatewayConnection: Sendable {
         _ path: String,
         headers: [(String, String)] = [],
         body: [UInt8]? = nil,
-        prefix: String = "Request failed"
+        prefix: String = "Request failed",
+        isRepeatable: Bool? = nil
     ) async throws -> Reply {
-        let reply: Reply
-        do {
-            reply = try await self.send(method, path, headers: headers, body: body)
-        } catch is CancellationError {
-            throw CancellationError()
-        } catch {
-            throw Failure(status: nil, lines: Self.lines(prefix, "\(error)", method, body, response: nil))
-        }
+        let reply = try await self.send(
+            method,
+            path,
+            headers: headers,
+            body: body,
+            prefix: prefix,
+            isRepeatable: isRepeatable
+        )
         guard (200..<300).contains(reply.status) else {
             let reason = HTTPResponseStatus(statusCode: reply.status).reasonPhrase
             let text = "\(reply.status) \(reason) for url: \(self.url)\(path)"
@@ -148,6 +174,9 @@ struct GatewayConnection: Sendable {
     ) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: self.url + path)
         request.method = method
+        // A connection is never used twice: the gateway closes that of a stream when the stream is over, and a request
+        // that is on its way there at this moment would be lost.
+        request.headers.add(name: "Connection", value: "close")
         if let token = self.token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body {
@@ -166,22 +195,5 @@ extension StringProtocol {
         let start = self.drop(while: isUnwanted)
         guard let last = start.lastIndex(where: { !isUnwanted($0) }) else { return "" }
         return String(start[...last])
-    }
-}
-
-/// Percent escapes for one segment of a path or one value of a query.
-enum URLText {
-    static func escaped(_ text: String) -> String {
-        var escaped = ""
-        for byte in text.utf8 {
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D, 0x2E, 0x5F, 0x7E:
-                escaped.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let digits = String(byte, radix: 16, uppercase: true)
-                escaped += byte < 16 ? "%0\(digits)" : "%\(digits)"
-            }
-        }
-        return escaped
     }
 }

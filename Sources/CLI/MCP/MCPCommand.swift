@@ -1,4 +1,5 @@
 import ArgumentParser
+internal import LocalStore
 internal import Support
 
 /// `asya mcp`, whose syntax is that of the original's `asya-mcp` (cli.md 1).
@@ -9,14 +10,18 @@ struct MCPCommand: AsyncParsableCommand {
         discussion: MCPCommand.help
     )
 
-    @Argument(parsing: .captureForPassthrough, help: "A command with its options; see below.")
+    @Argument(
+        parsing: .captureForPassthrough,
+        help: "A command with its options; see below.",
+        completion: .custom { MCPCompletion.candidates($0, $1, $2) }
+    )
     var words: [String] = []
 
     func run() async throws {
         let environment = EnvironmentReader.process
         let invocation: MCPInvocation
         do throws(MCPInvocation.UsageError) {
-            invocation = try MCPInvocation(self.words, environment: environment)
+            invocation = try MCPInvocation(self.words, environment: environment) { Self.localURL(environment) }
         } catch {
             throw CommandFailure(error.text, hints: ["asya mcp --help shows all commands"], status: .misuse)
         }
@@ -26,6 +31,11 @@ struct MCPCommand: AsyncParsableCommand {
         }
         let status = try await MCPProgram(invocation, environment: environment).run()
         if status != .done { throw ExitCode(status.rawValue) }
+    }
+
+    /// The gateway of an `asya up` in this folder or one above.
+    static func localURL(_ environment: EnvironmentReader) -> String? {
+        RunningGateway.find(at: StorePlace.find(option: nil, environment: environment))?.url
     }
 
     static let help = """
@@ -46,7 +56,8 @@ struct MCPCommand: AsyncParsableCommand {
         --name=@FILE; flags of an array parameter may be repeated.
 
         options, before the command:
-          --url URL                the gateway (ASYA_CLI_MCP_URL; http://localhost:8089)
+          --url URL                the gateway (ASYA_CLI_MCP_URL; that of asya up in this folder;
+                                   http://localhost:8089)
           --no-stream              call: print the answer instead of following the envelope
           --debug                  show requests and events (ASYA_CLI_MCP_DEBUG)
           --json                   JSON on standard output, no prose

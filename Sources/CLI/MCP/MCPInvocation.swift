@@ -47,9 +47,10 @@ struct MCPInvocation: Equatable {
     }
 
     /// The settings of the environment alone; the documented aliases of the original's README count less.
-    init(environment: EnvironmentReader) {
+    private init(environment: EnvironmentReader, localURL: () -> String?) {
         self.action = .help
-        self.url = environment.text("ASYA_CLI_MCP_URL") ?? environment.text("ASYA_CLI_URL") ?? Self.defaultURL
+        let given = environment.text("ASYA_CLI_MCP_URL") ?? environment.text("ASYA_CLI_URL")
+        self.url = given ?? localURL() ?? Self.defaultURL
         self.streams = !Self.isSet("NO_STREAM", environment)
         self.isDebugging = Self.isSet("DEBUG", environment)
         self.token = environment.text("ASYA_CLI_TOKEN")
@@ -60,8 +61,14 @@ struct MCPInvocation: Equatable {
         return ["1", "true", "yes"].contains(text.lowercased())
     }
 
-    init(_ words: [String], environment: EnvironmentReader) throws(UsageError) {
-        self.init(environment: environment)
+    /// - Parameter localURL: the gateway of an `asya up` in this folder or one above, asked for when the environment
+    ///   names none; the option `--url` wins over all.
+    init(
+        _ words: [String],
+        environment: EnvironmentReader,
+        localURL: () -> String? = { nil }
+    ) throws(UsageError) {
+        self.init(environment: environment, localURL: localURL)
         var words = Words(words)
         while let word = words.peek, word.hasPrefix("-") {
             words.skip()

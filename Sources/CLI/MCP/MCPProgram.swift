@@ -41,7 +41,7 @@ struct MCPProgram {
     }
 
     /// From the command line, a file or the environment; never shown.
-    private func token() throws -> String? {
+    func token() throws -> String? {
         guard let file = self.invocation.tokenFile else { return self.invocation.token }
         return try TextFile.read(file).trimming(while: \.isWhitespace)
     }
@@ -153,11 +153,12 @@ struct MCPProgram {
 
     private func wait(_ id: String, _ timeout: Duration?, _ connection: GatewayConnection) async throws -> ExitStatus {
         let follower = EnvelopeFollower(connection: connection, envelopeID: id)
-        let ending = try await InterruptibleWork.run(id: id, timeout: timeout) { try await follower.follow { _ in } }
-        guard let ending else { return InterruptibleWork.wasInterrupted ? .interrupted : .notFinished }
-        let path = "/envelopes/\(URLText.escaped(id))"
-        Console.output(Self.indented(try await connection.require(.GET, path).body))
-        guard case .ended(let event) = ending else { return .done }
+        let outcome = try await InterruptibleWork.run(id: id, timeout: timeout) {
+            (ending: try await follower.follow { _ in }, document: try await follower.document())
+        }
+        guard let outcome else { return InterruptibleWork.wasInterrupted ? .interrupted : .notFinished }
+        Console.output(Self.indented(outcome.document.body))
+        guard case .ended(let event) = outcome.ending else { return .done }
         return Self.status(of: event, exitsZero: self.invocation.exitsZero)
     }
 

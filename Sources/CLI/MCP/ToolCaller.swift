@@ -1,5 +1,6 @@
 internal import MCP
 internal import NIOHTTP1
+internal import Support
 
 /// `call`: sends the call, then follows its envelope (cli.md 1.3).
 struct ToolCaller {
@@ -14,8 +15,18 @@ struct ToolCaller {
         }
         let body: JSONTree = ["name": .string(tool), "arguments": arguments]
         var headers: [(String, String)] = []
-        if let key = self.invocation.idempotencyKey { headers.append(("Idempotency-Key", key)) }
-        let reply = try await self.connection.require(.POST, "/tools/call", headers: headers, body: body.bytes)
+        let key = self.invocation.idempotencyKey
+        if let key { headers.append(("Idempotency-Key", key)) }
+        let reply = try await self.connection.require(
+            .POST,
+            // Also of a tool that usually answers with its result: that may take longer than a request, and shows no
+            // progress.
+            "/tools/call?wait=false",
+            headers: headers,
+            body: body.bytes,
+            // Without a key a second sending could be a second call.
+            isRepeatable: key != nil
+        )
         let document = try? JSONTree(parsing: reply.body)  // Shown as it is when it is not what we expect.
         let isError = document?["isError"] == true
         let failed: ExitStatus = isError && !self.invocation.exitsZero ? .toolError : .done
@@ -60,7 +71,7 @@ struct ToolCaller {
             try await self.interrupted(id)
             return .interrupted
         case .streamOver:
-            let reply = try await self.connection.require(.GET, "/envelopes/\(URLText.escaped(id))")
+            let reply = try await follower.document()
             Console.output(MCPProgram.indented(reply.body))
             return .done
         case .ended(let event):

@@ -63,7 +63,8 @@ struct ToolDirectory: Sendable {
                 "/mcp",
                 headers: headers,
                 body: body,
-                prefix: Self.failurePrefix
+                prefix: Self.failurePrefix,
+                isRepeatable: true
             )
             return try? JSONTree(parsing: reply.body)  // A server that answers something else is not a modern one.
         } catch let failure as GatewayConnection.Failure where self.version == nil {
@@ -103,7 +104,8 @@ struct ToolDirectory: Sendable {
             "/mcp",
             headers: headers,
             body: body,
-            prefix: Self.failurePrefix
+            prefix: Self.failurePrefix,
+            isRepeatable: true
         )
     }
 

@@ -4,7 +4,7 @@ import Glibc
 /// Finds and reads the files that `-f` names, for `asya validate` and `asya up` alike.
 ///
 /// A file is read whatever its name; `-` is standard input; of a folder the files `*.yaml` and `*.yml` are read, in
-/// alphabetical order, and what in them is no actor is left alone. Without `-f`: `asya.yaml` in the current folder, else
+/// alphabetical order but for `tools.yaml`, and what in them is no actor is left alone. Without `-f`: `asya.yaml` in the current folder, else
 /// the manifests of the current folder, else those of the folders directly below it.
 public enum ManifestFiles {
     /// Why a file or folder cannot be read; each text names it.
@@ -20,6 +20,8 @@ public enum ManifestFiles {
         var isFound: Bool
     }
 
+    /// Tools of a gateway, which may lie beside the manifests.
+    public static let toolsName = "tools.yaml"
     /// More entries are no folder of manifests.
     static let folderEntryLimit = 10_000
 
@@ -70,7 +72,7 @@ public enum ManifestFiles {
 
     private static func manifests(in folder: String) throws(Failure) -> [Source] {
         try self.entries(of: folder)
-            .filter { !$0.hasPrefix(".") && ($0.hasSuffix(".yaml") || $0.hasSuffix(".yml")) }
+            .filter { !$0.hasPrefix(".") && $0 != self.toolsName && ($0.hasSuffix(".yaml") || $0.hasSuffix(".yml")) }
             .map { folder == "." ? $0 : folder.hasSuffix("/") ? folder + $0 : "\(folder)/\($0)" }
             .filter { !self.isFolder($0) }
             .map { Source(path: $0, isFound: true) }
@@ -97,7 +99,8 @@ public enum ManifestFiles {
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    private static func text(of path: String, name: String) throws(Failure) -> String {
+    /// The text of a file, called `name` in errors; `-` is standard input.
+    public static func text(of path: String, name: String) throws(Failure) -> String {
         let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw self.failure("cannot read \(name)") }
         defer { if descriptor != STDIN_FILENO { close(descriptor) } }

@@ -5,16 +5,8 @@ import Support
 /// away ends the program quietly, as a pipe's writer should.
 enum Console {
     /// Whether standard output shows colours: a terminal, and nobody has refused (no-color.org).
-    static let style = TextStyle(
-        isTerminal: isatty(STDOUT_FILENO) == 1,
-        refusal: EnvironmentReader.process.text("NO_COLOR"),
-        terminal: EnvironmentReader.process.text("TERM")
-    )
-    private static let errorStyle = TextStyle(
-        isTerminal: isatty(STDERR_FILENO) == 1,
-        refusal: EnvironmentReader.process.text("NO_COLOR"),
-        terminal: EnvironmentReader.process.text("TERM")
-    )
+    static let style = TextStyle(isTerminal: isatty(STDOUT_FILENO) == 1, environment: .process)
+    private static let errorStyle = TextStyle(isTerminal: isatty(STDERR_FILENO) == 1, environment: .process)
 
     /// Columns of the terminal on standard output; nil when it is none.
     static var columnCount: Int? {
@@ -49,19 +41,8 @@ enum Console {
     static func question(_ text: String) { self.write(Array(text.utf8), to: STDERR_FILENO) }
 
     private static func write(_ bytes: [UInt8], to descriptor: Int32) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count > 0 {
-                rest = rest.dropFirst(count)
-            } else if count < 0, errno == EAGAIN {
-                // Somebody shares a terminal or pipe with us that does not block.
-                var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                poll(&wait, 1, -1)
-            } else if count < 0, errno != EINTR {
-                self.stop(errno, descriptor)
-            }
-        }
+        let code = DescriptorOutput.write(bytes, to: descriptor)
+        if code != 0 { self.stop(code, descriptor) }
     }
 
     private static func stop(_ code: Int32, _ descriptor: Int32) {

@@ -1,3 +1,5 @@
+import Support
+
 /// Columns of text for people. Cells are made safe for a terminal: what came from a message cannot move the cursor.
 struct TextTable {
     enum Alignment {

@@ -1,4 +1,3 @@
-import AMQP
 import Logging
 import QueueClient
 import Support
@@ -13,14 +12,15 @@ struct RemoteSender: EnvelopeSender {
 
     /// A client of RabbitMQ.
     static func rabbitMQ(_ environment: EnvironmentReader) throws -> RemoteSender {
-        let url = try RabbitMQAddress.url(environment)
-        let exchange = environment.text("ASYA_RABBITMQ_EXCHANGE") ?? RabbitMQAddress.defaultExchange
-        let configuration = RabbitMQClientConfiguration(url: url, exchange: exchange, connectionName: "asya")
         do throws(QueueClientError) {
+            let configuration = try RabbitMQClientConfiguration.resolved(
+                environment: environment,
+                connectionName: "asya"
+            )
             let client = try RabbitMQQueueClient(configuration: configuration, logger: Self.logger)
-            return RemoteSender(client: client, name: "RabbitMQ at \(url)")
+            return RemoteSender(client: client, name: "RabbitMQ at \(configuration.url)")
         } catch {
-            throw Self.failure(error, "RabbitMQ at \(url)")
+            throw Self.failure(error, "RabbitMQ")
         }
     }
 
@@ -64,36 +64,5 @@ struct RemoteSender: EnvelopeSender {
             case .refused, .messageTooLarge, .closed, .misconfigured: []
             }
         return CommandFailure(error.description, hints: hints)
-    }
-}
-
-/// The address of RabbitMQ from the variables that the sidecar reads too (sidecar.md section 2).
-enum RabbitMQAddress {
-    static let defaultExchange = "asya"
-
-    static func url(_ environment: EnvironmentReader) throws(CommandFailure) -> AMQPURL {
-        if let text = environment.text("ASYA_RABBITMQ_URL") {
-            do throws(AMQPURL.ParseError) {
-                return try AMQPURL(parsing: text)
-            } catch {
-                // The value may hold a password.
-                throw CommandFailure("ASYA_RABBITMQ_URL is no address of RabbitMQ: \(error.description)")
-            }
-        }
-        var url = AMQPURL(
-            host: environment.text("ASYA_RABBITMQ_HOST") ?? "localhost",
-            port: 5672,
-            credentials: Credentials(
-                username: environment.text("ASYA_RABBITMQ_USERNAME") ?? "guest",
-                password: environment.text("ASYA_RABBITMQ_PASSWORD") ?? "guest"
-            )
-        )
-        if let text = environment.text("ASYA_RABBITMQ_PORT") {
-            guard let port = Int(text), (1...65_535).contains(port) else {
-                throw CommandFailure("ASYA_RABBITMQ_PORT has to be a number from 1 to 65535")
-            }
-            url.port = port
-        }
-        return url
     }
 }

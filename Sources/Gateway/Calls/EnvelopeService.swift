@@ -21,6 +21,7 @@ public final class EnvelopeService: Sendable {
     let tracer: CallTracer?
     let sender: BackgroundSender
     private let limiter: ToolRateLimiter
+    private let adoptsEnvelopes: Bool
     private let now: @Sendable () -> EpochTime
 
     /// A service over a store and a queue client; both stay the caller's to close.
@@ -32,6 +33,7 @@ public final class EnvelopeService: Sendable {
         logger: Logger,
         callsPerSecond: RateLimit? = nil,
         tracer: CallTracer? = nil,
+        adoptsEnvelopes: Bool = false,
         now: @escaping @Sendable () -> EpochTime = EpochTime.now
     ) {
         self.catalog = catalog
@@ -42,6 +44,7 @@ public final class EnvelopeService: Sendable {
         self.tracer = tracer
         self.sender = BackgroundSender(store: store, queue: queue, metrics: metrics, tracer: tracer, logger: logger)
         self.limiter = ToolRateLimiter(global: callsPerSecond)
+        self.adoptsEnvelopes = adoptsEnvelopes
         self.now = now
     }
 
@@ -105,7 +108,7 @@ public final class EnvelopeService: Sendable {
         var actors = old.state.actors
         if let tool = old.tool, let known = self.catalog.current[tool], !known.isBuiltIn { actors = known.actors }
         let created = self.now()
-        let newID = UUIDText.random()
+        let newID = UUIDText.timeOrdered(created)
         let deadline = old.timeoutSeconds.flatMap { $0 > 0 ? created.advanced(by: .seconds($0)) : nil }
         var state = EnvelopeState(id: newID, actors: actors, deadline: deadline, createdAt: created)
         state.tool = old.tool
@@ -128,7 +131,7 @@ public final class EnvelopeService: Sendable {
 
     /// Applies a sidecar's progress report.
     public func progress(_ report: ProgressReport, of id: String) async throws -> EventOutcome {
-        let outcome = try await self.store.apply(.progress(report), to: id)
+        let outcome = try await self.apply(.progress(report), to: id, actors: report.actors)
         switch outcome {
         case .ignored: self.metrics.reportIgnored()
         case .applied(let state) where EnvelopeLifeCycle.isArrival(report, state):
@@ -140,13 +143,24 @@ public final class EnvelopeService: Sendable {
 
     /// Applies an end actor's report.
     public func final(_ report: FinalReport, of id: String) async throws -> EventOutcome {
-        let outcome = try await self.store.apply(.final(report), to: id)
+        let outcome = try await self.apply(.final(report), to: id, actors: report.actors ?? [])
         switch outcome {
         case .ignored: self.metrics.reportIgnored()
         case .applied(let state): self.metrics.ended(state, now: self.now())
         case .unknownEnvelope: break
         }
         return outcome
+    }
+
+    /// Applies a report; an envelope that is not known is recorded first where that is wanted.
+    private func apply(_ event: EnvelopeEvent, to id: String, actors: [String]) async throws -> EventOutcome {
+        let outcome = try await self.store.apply(event, to: id)
+        guard outcome == .unknownEnvelope, self.adoptsEnvelopes else { return outcome }
+        let state = EnvelopeState(id: id, actors: actors, createdAt: self.now())
+        let record = EnvelopeRecord(state: state, payload: .null)
+        // Another report of it may have been faster, which is as good.
+        _ = try await self.store.create(NewEnvelope(record: record))
+        return try await self.store.apply(event, to: id)
     }
 
     /// Registers a fan-out child, which its sidecar sends itself (`gateway.md` 7.3).

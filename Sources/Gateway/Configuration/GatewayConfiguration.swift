@@ -29,6 +29,8 @@ public struct GatewayConfiguration: Sendable {
     public let http: HTTPSettings
     /// Calls per second over all tools; nil for no limit.
     public let callsPerSecond: RateLimit?
+    /// Whether envelopes that nobody has called for are recorded when sidecars report them.
+    public let adoptsEnvelopes: Bool
     /// Files with secrets.
     public let security: SecuritySettings
     /// Log lines as JSON.
@@ -80,6 +82,7 @@ public struct GatewayConfiguration: Sendable {
         self.http = Self.http(&reader, self.security)
         let calls = reader.read(Variables.callsPerSecond)
         self.callsPerSecond = calls > 0 ? RateLimit(perSecond: Double(calls), burst: Double(calls)) : nil
+        self.adoptsEnvelopes = reader.read(Variables.adopts)
         self.logsJSON = reader.read(Variables.logFormat) == "json"
         self.tracing = TracingConfiguration(&reader, defaultServiceName: "asya-gateway")
         self.warnings = reader.warnings

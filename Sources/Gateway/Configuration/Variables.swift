@@ -106,6 +106,11 @@ enum Variables {
         in: 0...1_000_000,
         text: "Requests per second and client; 0 for no limit."
     )
+    static let adopts = EnvironmentVariable<Bool>.boolean(
+        "ASYA_GATEWAY_ADOPT",
+        default: false,
+        text: "Record envelopes that sidecars report and no call has made, such as those of `asya send`."
+    )
     static let callsPerSecond = EnvironmentVariable<Int>.integer(
         "ASYA_GATEWAY_CALL_RATE",
         default: 0,

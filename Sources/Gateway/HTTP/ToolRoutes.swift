@@ -22,7 +22,8 @@ enum ToolRoutes {
         defer { context.span?.end() }
         do throws(CallError) {
             let receipt = try await call.services.service.call(name, arguments: arguments, context: context)
-            let waits = receipt.tool.response == .wait || request.uri.queryParameters["wait"] == "true"
+            // The caller's word counts more than the tool's.
+            let waits = request.uri.queryParameters["wait"].map { $0 == "true" } ?? (receipt.tool.response == .wait)
             guard waits else { return .json(receipt.result(withStructuredContent: true)) }
             return await self.waited(receipt, call)
         } catch {

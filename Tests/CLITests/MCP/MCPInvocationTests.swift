@@ -33,6 +33,17 @@ import Testing
         #expect(throws: MCPInvocation.UsageError.self) { try Self.parse(line) }
     }
 
+    @Test("a gateway of this folder counts more than the default and less than what somebody has said")
+    func localGateway() throws {
+        func url(_ words: [String], _ variables: [String: String]) throws -> String {
+            try MCPInvocation(words, environment: EnvironmentReader(variables)) { "http://local:1" }.url
+        }
+        #expect(try url(["list"], [:]) == "http://local:1")
+        #expect(try url(["list"], ["ASYA_CLI_MCP_URL": "http://a"]) == "http://a")
+        #expect(try url(["list"], ["ASYA_CLI_URL": "http://b"]) == "http://b")
+        #expect(try url(["--url", "http://c", "list"], ["ASYA_CLI_MCP_URL": "http://a"]) == "http://c")
+    }
+
     @Test func optionsBeforeTheCommand() throws {
         let parsed = try Self.parse("--url http://x:1// --no_stream --debug --token t --protocol 2025-06-18 list")
         #expect(parsed.url == "http://x:1")

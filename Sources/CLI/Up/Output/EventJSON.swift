@@ -12,10 +12,9 @@ enum EventJSON {
             writer.member("event", "notice")
             writer.member("severity", severity.rawValue)
             writer.member("message", text)
-        case .log(let pair, let role, let line):
+        case .log(let source, let line):
             writer.member("event", "log")
-            writer.members(of: pair)
-            writer.member("process", role.rawValue)
+            writer.members(of: source)
             writer.member("line", LogText.shown(line, keepsColours: false))
         case .scaled(let actor, let from, let to, let depth):
             writer.member("event", "scaled")
@@ -44,12 +43,29 @@ enum EventJSON {
         case .drainTimedOut(let pair):
             writer.member("event", "drainTimedOut")
             writer.members(of: pair)
-        case .status(let statuses):
+        case .gatewayReady(let url, let process, _):
+            writer.member("event", "gatewayReady")
+            writer.member("url", url)
+            writer.member("gatewayProcess", Int(process))
+        case .gatewayFailed(let status, let delay, let isCrashLoop):
+            writer.member("event", "gatewayFailed")
+            writer.member("reason", status.text)
+            writer.member("retryAfterSeconds", delay / .seconds(1))
+            writer.name("crashLoop")
+            writer.bool(isCrashLoop)
+        case .status(let statuses, let gateway):
             writer.member("event", "status")
             writer.name("actors")
             writer.beginArray()
             for status in statuses { writer.object(of: status) }
             writer.endArray()
+            if let gateway {
+                writer.name("gateway")
+                writer.beginObject()
+                writer.member("url", gateway.url)
+                writer.member("state", gateway.condition.rawValue)
+                writer.endObject()
+            }
         }
         writer.endObject()
         return writer.bytes
@@ -75,6 +91,15 @@ extension JSONWriter {
     fileprivate mutating func members(of pair: PairID) {
         self.member("actor", pair.actor)
         self.member("replica", pair.index)
+    }
+
+    fileprivate mutating func members(of source: LogSource) {
+        switch source {
+        case .pair(let pair, let role):
+            self.members(of: pair)
+            self.member("process", role.rawValue)
+        case .gateway: self.member("process", "gateway")
+        }
     }
 
     fileprivate mutating func members(of depth: QueueDepth) {

@@ -20,8 +20,8 @@ struct EventText: Sendable {
         switch event {
         case .notice(let severity, let text):
             [self.marker(severity) + " " + text]
-        case .log(let pair, _, let line):
-            [self.prefix(pair) + LogText.shown(line, keepsColours: self.style.hasColours)]
+        case .log(let source, let line):
+            [self.prefix(source) + LogText.shown(line, keepsColours: self.style.hasColours)]
         case .scaled(let actor, let from, let to, let depth):
             ["[.] \(actor): \(from) → \(to) replicas (\(depth.queued) queued, \(depth.inFlight) in flight)"]
         case .started(let actorCount, let place, let milliseconds):
@@ -38,7 +38,15 @@ struct EventText: Sendable {
                 self.marker(.warning) + " \(pair.text) did not finish its message in time and is killed;"
                     + " the message goes back to the queue"
             ]
-        case .status(let statuses):
+        case .gatewayReady(let url, _, let isFirst):
+            isFirst ? self.introduction(of: url) : ["[+] the gateway answers again at \(url)"]
+        case .gatewayFailed(let status, let delay, let isCrashLoop):
+            [
+                self.marker(isCrashLoop ? .error : .warning)
+                    + " the gateway ended (\(status.text))\(isCrashLoop ? ", crash loop" : "");"
+                    + " next start in \(GoDuration(delay))"
+            ]
+        case .status(let statuses, _):
             statuses.filter { !$0.isAtRest }.map(Self.statusLine)
         }
     }
@@ -51,10 +59,24 @@ struct EventText: Sendable {
             + (status.condition == .running ? "" : ", \(status.condition.word)")
     }
 
-    private func prefix(_ pair: PairID) -> String {
-        let padding = String(repeating: " ", count: max(self.prefixWidth - pair.text.count, 0))
-        let number = self.actors.firstIndex(of: pair.actor) ?? self.actors.count
-        return self.style.actor(number, pair.text + padding + " |") + " "
+    private func introduction(of url: String) -> [String] {
+        [
+            "[+] the gateway is ready: \(url) is a page with envelopes and tools;"
+                + " asya mcp list, asya mcp call TOOL --name=value; MCP clients use \(url)/mcp"
+        ]
+    }
+
+    private func prefix(_ source: LogSource) -> String {
+        switch source {
+        case .pair(let pair, _):
+            return self.prefix(pair.text, colour: self.actors.firstIndex(of: pair.actor) ?? self.actors.count)
+        case .gateway: return self.prefix("gateway", colour: self.actors.count)
+        }
+    }
+
+    private func prefix(_ name: String, colour: Int) -> String {
+        let padding = String(repeating: " ", count: max(self.prefixWidth - name.count, 0))
+        return self.style.actor(colour, name + padding + " |") + " "
     }
 
     private func marker(_ severity: UpEvent.Severity) -> String {

@@ -7,11 +7,14 @@ struct StatusTable: Equatable, Sendable {
     private static let longestName = 32
 
     var statuses: [ActorStatus]
+    var gateway: GatewayStatus?
 
     /// At most `height` lines of at most `width` characters: actors that do not fit are counted in the last one.
     func lines(width: Int, height: Int, style: TextStyle) -> [String] {
         guard height >= 2, width >= 8 else { return [] }
-        let shown = self.statuses.count + 1 <= height ? self.statuses.count : max(height - 2, 0)
+        let gateway = height > 2 ? self.gateway.map { Self.line(of: $0, width: width, style: style) } : nil
+        let room = height - (gateway == nil ? 0 : 1)
+        let shown = self.statuses.count + 1 <= room ? self.statuses.count : max(room - 2, 0)
         let cells = [Self.columns] + self.statuses.prefix(shown).map(Self.cells)
         let widths = Self.columns.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
         var lines = cells.enumerated().map { number, row in
@@ -21,7 +24,18 @@ struct StatusTable: Equatable, Sendable {
         if shown < self.statuses.count {
             lines.append(style.dim(String("… and \(self.statuses.count - shown) more actors".prefix(width))))
         }
+        if let gateway { lines.append(gateway) }
         return lines
+    }
+
+    private static func line(of gateway: GatewayStatus, width: Int, style: TextStyle) -> String {
+        let text = String("gateway \(gateway.url)  \(gateway.condition.rawValue)".prefix(width))
+        switch gateway.condition {
+        case .running: return text
+        case .starting, .notReady, .stopping: return style.yellow(text)
+        case .crashLoop: return style.red(text)
+        case .stopped: return style.dim(text)
+        }
     }
 
     private static func cells(_ status: ActorStatus) -> [String] {

@@ -10,7 +10,7 @@ enum UpEvent: Equatable, Sendable {
     /// A sentence about the run as a whole.
     case notice(Severity, String)
     /// A line that a process wrote.
-    case log(PairID, PairRole, line: [UInt8])
+    case log(LogSource, line: [UInt8])
     /// The autoscaler, or the person by the manifest, wants another number of pairs.
     case scaled(actor: String, from: Int, to: Int, depth: QueueDepth)
     /// Everything is set up: so many actors, with their queues in this file or on this broker.
@@ -21,6 +21,16 @@ enum UpEvent: Equatable, Sendable {
     case failed(PairID, PairRole, ProcessEnd, retryAfter: Duration, isCrashLoop: Bool)
     /// A pair did not finish its message in time and was killed.
     case drainTimedOut(PairID)
-    /// The numbers of all actors.
-    case status([ActorStatus])
+    /// The gateway answers; `isFirst`: for the first time in this run.
+    case gatewayReady(url: String, process: Int32, isFirst: Bool)
+    /// The gateway ended although nobody asked it to.
+    case gatewayFailed(ProcessEnd, retryAfter: Duration, isCrashLoop: Bool)
+    /// The numbers of all actors, and how the gateway is when there is one.
+    case status([ActorStatus], GatewayStatus?)
+}
+
+/// Who wrote a line.
+enum LogSource: Equatable, Sendable {
+    case pair(PairID, PairRole)
+    case gateway
 }

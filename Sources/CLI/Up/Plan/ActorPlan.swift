@@ -41,11 +41,14 @@ extension ActorPlan {
     ///   - socketDirectory: this pair's own.
     ///   - devices: the GPUs it was given; nil on a machine where nobody counts them.
     ///   - metricsPort: a free port of the loopback interface.
+    ///   - gatewayURL: the gateway that runs beside the actors; it takes the place of any that a manifest names, which
+    ///     is one of a cluster.
     func commands(
         toolkit: Toolkit,
         socketDirectory: String,
         devices: [Int]?,
-        metricsPort: Int?
+        metricsPort: Int?,
+        gatewayURL: String? = nil
     ) -> Commands {
         var runtime = self.runtimeEnvironment
         runtime["ASYA_SOCKET_DIR"] = socketDirectory
@@ -59,6 +62,11 @@ extension ActorPlan {
             sidecar["ASYA_METRICS_ADDR"] = "127.0.0.1:\(metricsPort)"
         } else {
             sidecar["ASYA_METRICS_ENABLED"] = "false"
+        }
+        if let gatewayURL {
+            sidecar["ASYA_GATEWAY_URL"] = gatewayURL
+            // It starts at the same time; one that does not is given up soon, since pipelines need none.
+            sidecar["ASYA_GATEWAY_READY_TIMEOUT"] = sidecar["ASYA_GATEWAY_READY_TIMEOUT"] ?? "10s"
         }
         return Commands(
             sidecar: ProcessCommand(

@@ -1,10 +1,9 @@
 import CProcess
 import Glibc
 
-/// One running process of a pair, with the pipe of what it writes. Lives on the main thread: the kernel kills the
+/// One running process, with the pipe of what it writes. Lives on the main thread: the kernel kills the
 /// process when the thread that started it ends, so that nothing survives a killed `asya up`.
 final class ChildProcess {
-    let role: PairRole
     let processID: pid_t
     /// Reading end of its output; -1 after `closeOutput`.
     private(set) var output: Int32
@@ -12,8 +11,7 @@ final class ChildProcess {
     /// When output last arrived, for lines that do not go on.
     private(set) var lastOutput: Duration = .zero
 
-    private init(role: PairRole, processID: pid_t, output: Int32) {
-        self.role = role
+    private init(processID: pid_t, output: Int32) {
         self.processID = processID
         self.output = output
     }
@@ -23,11 +21,11 @@ final class ChildProcess {
     }
 
     /// Starts a process in a process group of its own.
-    static func start(_ command: ProcessCommand, role: PairRole) throws(StartError) -> ChildProcess {
+    static func start(_ command: ProcessCommand) throws(StartError) -> ChildProcess {
         var output: Int32 = -1
         let processID = Self.spawn(command, output: &output)
         guard processID > 0 else { throw StartError(number: -processID) }
-        return ChildProcess(role: role, processID: processID, output: output)
+        return ChildProcess(processID: processID, output: output)
     }
 
     /// Why a process could not be started.

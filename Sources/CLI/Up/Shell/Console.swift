@@ -27,14 +27,14 @@ final class Console {
     /// Characters of the table's lines as they stand on the screen; empty when there is none.
     private var drawnLines: [Int] = []
     private var tableIsStale = false
-    private var lastStatuses: [ActorStatus] = []
+    private var lastShown = StatusTable(statuses: [])
     private var lastPlainStatus: Duration?
 
     init(format: Format, actors: [String], environment: [String: String]) {
         let outputIsTerminal = isatty(Self.standardOutput) == 1
         let errorIsTerminal = isatty(Self.standardError) == 1
-        let logStyle = TextStyle(isTerminal: outputIsTerminal, environment: environment)
-        let ownStyle = TextStyle(isTerminal: errorIsTerminal, environment: environment)
+        let logStyle = TextStyle(isTerminal: outputIsTerminal, environment: EnvironmentReader(environment))
+        let ownStyle = TextStyle(isTerminal: errorIsTerminal, environment: EnvironmentReader(environment))
         self.format = format
         self.logText = EventText(style: logStyle, actors: actors)
         self.ownText = EventText(style: ownStyle, actors: actors)
@@ -59,17 +59,19 @@ final class Console {
     }
 
     /// Shows the numbers in the way that suits the output.
-    func show(_ statuses: [ActorStatus], now: Duration) {
+    func show(_ statuses: [ActorStatus], _ gateway: GatewayStatus?, now: Duration) {
+        let table = StatusTable(statuses: statuses, gateway: gateway)
         if self.hasTable {
-            self.tableIsStale = self.tableIsStale || self.table.statuses != statuses
-            self.table.statuses = statuses
+            self.tableIsStale = self.tableIsStale || self.table != table
+            self.table = table
             return
         }
-        guard statuses != self.lastStatuses else { return }
+        guard table != self.lastShown else { return }
         if self.format == .text, let last = self.lastPlainStatus, now < last + Self.plainStatusInterval { return }
         self.lastPlainStatus = now
-        self.emit(.status(self.format == .json ? statuses : statuses.filter { !self.lastStatuses.contains($0) }))
-        self.lastStatuses = statuses
+        let known = self.lastShown.statuses
+        self.emit(.status(self.format == .json ? statuses : statuses.filter { !known.contains($0) }, gateway))
+        self.lastShown = table
     }
 
     /// The terminal has another size.
@@ -115,19 +117,7 @@ final class Console {
     }
 
     private func write(_ bytes: [UInt8], to descriptor: Int32) {
-        var written = 0
-        while written < bytes.count, !self.isBroken {
-            let count = bytes[written...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count > 0 {
-                written += count
-            } else if errno == EAGAIN {
-                // Somebody made the terminal non-blocking: wait until it takes more.
-                var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                poll(&request, 1, -1)
-            } else if errno != EINTR {
-                self.isBroken = true
-            }
-        }
+        if !self.isBroken { self.isBroken = DescriptorOutput.write(bytes, to: descriptor) != 0 }
     }
 
     private static func terminalSize() -> (width: Int, height: Int) {

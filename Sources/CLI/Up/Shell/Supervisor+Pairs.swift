@@ -58,10 +58,10 @@ extension Supervisor {
     }
 
     /// A prompt, or a progress bar, is shown although its line has not ended.
-    func showPartialLines(_ pair: PairRun) {
-        for process in pair.processes where process.splitter.hasPartialLine {
+    func showPartialLines() {
+        for (source, process) in self.outputs where process.splitter.hasPartialLine {
             guard self.now >= process.lastOutput + Self.partialLineDelay else { continue }
-            self.flushLine(of: process, pair: pair)
+            self.flushLine(of: process, source)
         }
     }
 
@@ -70,7 +70,7 @@ extension Supervisor {
         for pair in self.actors.flatMap(\.pairsInOrder) {
             for role in PairRole.allCases {
                 guard let process = pair[role], let end = process.reap() else { continue }
-                self.drainOutput(of: process, pair: pair)
+                self.drainOutput(of: process, .pair(pair.id, role))
                 pair[role] = nil
                 if role == .sidecar { self.actor(of: pair.id)?.ledger.forget(pair.id) }
                 self.apply(pair.life.ended(role, end, now: self.now), to: pair)
@@ -93,17 +93,17 @@ extension Supervisor {
             pair.removeAnnouncement()
             pair.runtimeStart = self.now
         } else {
-            pair.metricsPort = MetricsRequest.freePort()
+            pair.metricsPort = LoopbackPort.free()
         }
         let commands = actor.plan.commands(
             toolkit: self.settings.toolkit,
             socketDirectory: pair.directory,
             devices: self.settings.gpuCount == nil ? nil : pair.devices,
-            metricsPort: pair.metricsPort
+            metricsPort: pair.metricsPort,
+            gatewayURL: self.gateway?.urlForSidecars
         )
         do throws(ChildProcess.StartError) {
-            let command = role == .sidecar ? commands.sidecar : commands.runtime
-            pair[role] = try ChildProcess.start(command, role: role)
+            pair[role] = try ChildProcess.start(role == .sidecar ? commands.sidecar : commands.runtime)
         } catch {
             self.startFailed(role, of: pair, number: error.number)
         }
@@ -123,20 +123,20 @@ extension Supervisor {
     }
 
     /// What a process wrote before it ended is often the reason.
-    private func drainOutput(of process: ChildProcess, pair: PairRun) {
+    func drainOutput(of process: ChildProcess, _ source: LogSource) {
         // Bounded: a child that the process left behind may go on writing.
         for _ in 0..<16 where process.output >= 0 {
             let before = process.lastOutput
             let lines = process.readLines(now: self.now, into: &self.buffer)
-            for line in lines { self.console.emit(.log(pair.id, process.role, line: line)) }
+            for line in lines { self.console.emit(.log(source, line: line)) }
             if lines.isEmpty, process.lastOutput == before { break }
         }
-        self.flushLine(of: process, pair: pair)
+        self.flushLine(of: process, source)
         process.closeOutput()
     }
 
-    private func flushLine(of process: ChildProcess, pair: PairRun) {
+    private func flushLine(of process: ChildProcess, _ source: LogSource) {
         guard let line = process.flushLine() else { return }
-        self.console.emit(.log(pair.id, process.role, line: line))
+        self.console.emit(.log(source, line: line))
     }
 }

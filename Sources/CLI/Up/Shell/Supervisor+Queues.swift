@@ -58,6 +58,7 @@ extension Supervisor {
     func refresh() {
         _ = self.read(self.actors)
         self.scrape()
+        self.askGateway()
         self.monitor.maintain()
         self.nextRefresh = nil
         self.showLatest = self.now + Self.answerTime
@@ -68,8 +69,9 @@ extension Supervisor {
         self.showLatest = nil
         for actor in self.actors { actor.noteInFlight() }
         let statuses = self.actors.map { $0.status(now: self.now, isClosing: self.isClosing) }
-        self.console.show(statuses, now: self.now)
-        let isAtRest = statuses.allSatisfy { $0.isAtRest && $0.donePerSecond == 0 }
+        self.console.show(statuses, self.gateway?.status, now: self.now)
+        let isAtRest =
+            statuses.allSatisfy { $0.isAtRest && $0.donePerSecond == 0 } && self.gateway?.isAtRest ?? true
         guard !isAtRest else { return }
         let next = self.now + self.console.statusInterval
         self.nextRefresh = min(self.nextRefresh ?? next, next)
@@ -80,28 +82,41 @@ extension Supervisor {
         for actor in self.actors {
             let namespace = actor.plan.sidecarEnvironment["ASYA_METRICS_NAMESPACE"] ?? "asya_actor"
             for pair in actor.pairsInOrder where pair.sidecar != nil {
-                guard let port = pair.metricsPort, !self.requests.contains(where: { $0.pair == pair.id }) else {
-                    continue
-                }
-                let request = MetricsRequest(pair: pair.id, port: port, namespace: namespace, now: self.now)
-                if let request { self.requests.append(request) }
+                if let port = pair.metricsPort { self.ask(.counters(pair.id, namespace: namespace), port: port) }
             }
         }
     }
 
-    func proceed(_ request: MetricsRequest) {
+    /// Asks, unless the same question is open.
+    func ask(_ question: LoopbackRequest.Question, port: Int) {
+        guard !self.requests.contains(where: { $0.question == question }) else { return }
+        if let request = LoopbackRequest(question, port: port, now: self.now) { self.requests.append(request) }
+    }
+
+    func proceed(_ request: LoopbackRequest) {
         switch request.proceed(buffer: &self.buffer) {
         case .waiting: return
-        case .failed: break
-        case .finished(let sample):
-            let actor = self.actor(of: request.pair)
-            if actor?.pairs[request.pair.index]?.sidecar != nil { actor?.ledger.note(sample, of: request.pair) }
+        case .failed: self.answered(request.question, nil)
+        case .finished(let answer): self.answered(request.question, answer)
         }
         self.requests.removeAll { $0 === request }
     }
 
     func dropLateRequests() {
+        for request in self.requests where request.deadline <= self.now { self.answered(request.question, nil) }
         self.requests.removeAll { $0.deadline <= self.now }
+    }
+
+    /// - Parameter answer: nil when there was none.
+    private func answered(_ question: LoopbackRequest.Question, _ answer: LoopbackRequest.Answer?) {
+        switch question {
+        case .gatewayReadiness: self.gatewayAnswered(answer)
+        case .counters(let pair, let namespace):
+            guard let answer, answer.status == 200, let actor = self.actor(of: pair),
+                actor.pairs[pair.index]?.sidecar != nil
+            else { return }
+            actor.ledger.note(MetricsSample(page: answer.body, namespace: namespace), of: pair)
+        }
     }
 
     /// The code as it is at the start: only what changes later restarts an actor.
@@ -122,6 +137,7 @@ extension Supervisor {
                 actor.debounce.changed(now: self.now)
             }
         }
+        self.watchTools()
     }
 
     /// New pairs from now on; those that wait for another attempt get it at once.

@@ -28,19 +28,22 @@ extension Supervisor {
         rest = rest.dropFirst(requests.count)
         for (source, ready) in zip(sources, rest) where ready.revents != 0 {
             let lines = source.process.readLines(now: self.now, into: &self.buffer)
-            for line in lines { self.console.emit(.log(source.pair, source.process.role, line: line)) }
+            for line in lines { self.console.emit(.log(source.source, line: line)) }
         }
     }
 
     /// A sleep of this length counts as rest.
     private static let restMilliseconds: Int32 = 1000
 
-    private var outputs: [(pair: PairID, process: ChildProcess)] {
-        self.actors.flatMap { actor in
+    /// All processes that may still write.
+    var outputs: [(source: LogSource, process: ChildProcess)] {
+        var outputs: [(source: LogSource, process: ChildProcess)] = self.actors.flatMap { actor in
             actor.pairsInOrder.flatMap { pair in
-                pair.processes.filter { $0.output >= 0 }.map { (pair.id, $0) }
+                PairRole.allCases.compactMap { role in pair[role].map { (.pair(pair.id, role), $0) } }
             }
         }
+        if let process = self.gateway?.process { outputs.append((.gateway, process)) }
+        return outputs.filter { $0.process.output >= 0 }
     }
 
     /// Milliseconds until the next deadline, rounded up; -1 when there is none.
@@ -56,6 +59,7 @@ extension Supervisor {
         var deadlines: [Duration?] = [self.nextRefresh, self.showLatest, self.nextArrivalLook]
         if self.settings.watchesCode, !self.isClosing { deadlines.append(self.nextWatch) }
         deadlines += self.requests.map(\.deadline)
+        deadlines += [self.gateway?.life.deadline, self.gateway?.nextLook]
         for actor in self.actors {
             if !self.isClosing { deadlines.append(actor.scaler.nextPoll) }
             deadlines.append(actor.debounce.deadline)
@@ -65,10 +69,10 @@ extension Supervisor {
                     let isSlow = self.now > pair.runtimeStart + Self.slowStart
                     deadlines.append(self.now + (isSlow ? Self.slowReadyInterval : Self.readyInterval))
                 }
-                for process in pair.processes where process.splitter.hasPartialLine {
-                    deadlines.append(process.lastOutput + Self.partialLineDelay)
-                }
             }
+        }
+        for (_, process) in self.outputs where process.splitter.hasPartialLine {
+            deadlines.append(process.lastOutput + Self.partialLineDelay)
         }
         return deadlines.compactMap { $0 }.min()
     }
@@ -80,7 +84,10 @@ extension Supervisor {
         let numbers = bytes[..<count].map { Int32($0) }
         for _ in numbers.filter({ $0 == SIGINT || $0 == SIGTERM || $0 == SIGHUP }) { self.requestStop() }
         if numbers.contains(SIGWINCH) { self.console.resized() }
-        if numbers.contains(SIGCHLD) { self.reapProcesses() }
+        if numbers.contains(SIGCHLD) {
+            self.reapProcesses()
+            self.reapGateway()
+        }
     }
 
     private func readArrivals(_ descriptors: Set<Int32>) {

@@ -35,14 +35,17 @@ final class Supervisor {
     let console: Console
     let monitor: any QueueMonitor
     let actors: [ActorRun]
+    /// Nil when none is to run.
+    let gateway: GatewayRun?
     let signals: Int32
     var slots: GPUSlots
-    var requests: [MetricsRequest] = []
+    var requests: [LoopbackRequest] = []
     var buffer = [UInt8](repeating: 0, count: 64 * 1024)
     var now = MonotonicClock.now
     var nextRefresh: Duration?
     /// Numbers were asked for; they are shown when they are there, and without those that are late at this time.
     var showLatest: Duration?
+    let startTime: Duration
     var nextWatch: Duration
     var nextArrivalLook: Duration?
     var snapshots: [String: SourceSnapshot] = [:]
@@ -54,14 +57,23 @@ final class Supervisor {
     var failure: UpError?
     private var lastMonitorProblem: String?
 
-    init(settings: Settings, plans: [ActorPlan], monitor: any QueueMonitor, console: Console, signals: Int32) {
+    init(
+        settings: Settings,
+        plans: [ActorPlan],
+        gateway: GatewayRun?,
+        monitor: any QueueMonitor,
+        console: Console,
+        signals: Int32
+    ) {
         self.settings = settings
         self.monitor = monitor
         self.console = console
+        self.gateway = gateway
         self.signals = signals
         self.slots = GPUSlots(count: settings.gpuCount ?? 0)
         let now = MonotonicClock.now
         self.actors = plans.enumerated().map { ActorRun(plan: $1, number: $0, now: now) }
+        self.startTime = now
         self.nextWatch = now + Self.watchInterval
         self.nextRefresh = now
     }
@@ -71,10 +83,12 @@ final class Supervisor {
     /// Runs until everything has ended.
     func run() {
         self.takeSnapshots()
+        self.startGateway()
         while true {
             self.now = MonotonicClock.now
             self.act()
-            if self.isClosing, self.actors.allSatisfy({ $0.pairs.isEmpty }) { break }
+            // The gateway goes last: the pairs still have reports for it.
+            if self.isClosing, self.actors.allSatisfy({ $0.pairs.isEmpty }), self.stopGateway() { break }
             self.console.flush()
             if self.console.isBroken, !self.isClosing { self.requestStop() }
             self.waitForEvents()
@@ -100,6 +114,7 @@ final class Supervisor {
         } else {
             self.console.emit(.notice(.warning, "stopping at once; what was being worked on goes back to its queue"))
             for pair in pairs { self.apply(pair.life.forceStop(), to: pair) }
+            self.forceStopGateway()
         }
     }
 
@@ -110,12 +125,13 @@ final class Supervisor {
             for pair in actor.pairsInOrder {
                 self.checkReadiness(pair)
                 self.apply(pair.life.timePassed(now: self.now), to: pair)
-                self.showPartialLines(pair)
             }
             if actor.debounce.isDue(now: self.now) { self.codeChanged(actor) }
-            self.reconcile(actor)
+            if !self.waitsForGateway { self.reconcile(actor) }
         }
+        self.showPartialLines()
         self.grantSlots()
+        self.lookAfterGateway()
         if !self.isClosing { self.watchQueuesAtZero() }
         self.watchCode()
         self.dropLateRequests()

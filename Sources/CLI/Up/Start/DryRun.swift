@@ -19,6 +19,16 @@ enum DryRun {
         }.joined(separator: "\n")
     }
 
+    /// A line for the gateway.
+    static func text(of gateway: GatewaySetup.Choice) -> String {
+        switch gateway {
+        case .none: "no gateway"
+        case .missing(let reason): "no gateway: \(reason)"
+        case .found(let program, let toolsPath):
+            "gateway \(program), tools \(toolsPath ?? "are the actors, one for each")"
+        }
+    }
+
     /// One object per actor.
     static func json(_ plans: [ActorPlan], transport: String, inherited: Set<String>) -> [UInt8] {
         var writer = JSONWriter()

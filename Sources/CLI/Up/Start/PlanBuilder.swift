@@ -44,9 +44,7 @@ struct PlanBuilder {
 
     /// The absolute folder of a file, without links: paths in a manifest count from there.
     private static func folder(of file: String, in currentFolder: String) -> String {
-        let path = StorePlace.absolute(file, in: currentFolder)
-        let slash = path.lastIndex(of: "/") ?? path.startIndex
-        let folder = slash == path.startIndex ? "/" : String(path[..<slash])
+        let folder = StorePlace.folder(of: StorePlace.absolute(file, in: currentFolder))
         guard let pointer = realpath(folder, nil) else { return folder }
         defer { free(pointer) }
         return String(cString: pointer)

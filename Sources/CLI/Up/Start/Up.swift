@@ -35,17 +35,21 @@ public enum Up {
         )
         let result = try builder.plans(manifest, currentFolder: StorePlace.currentFolder())
         let toolkit = try Toolkit.find(on: machine, transport: options.transport)
+        let setup = GatewaySetup(options: options, environment: environment, toolkit: toolkit)
+        let choice = try setup.choose()
         if options.isDryRun {
-            Self.printPlan(result, options: options, environment: environment)
+            Self.printPlan(result, choice, options: options, environment: environment)
             return .done
         }
         try Self.writeEndActors(options.place)
         let run = UpRun(
             options: options,
             plans: result.plans,
-            warnings: result.warnings,
+            warnings: result.warnings + setup.warnings(of: choice, plans: result.plans),
             toolkit: toolkit,
             gpuCount: builder.gpuCount,
+            gatewaySetup: setup,
+            gatewayChoice: choice,
             environment: environment
         )
         return try run.run()
@@ -67,26 +71,17 @@ public enum Up {
         }
         // Queues and results do not belong into anybody's repository.
         if place.folder.hasSuffix("/\(StorePlace.folderName)") {
-            try Self.write("*\n", toFile: "\(place.folder)/.gitignore")
+            try WholeFile.write(Array("*\n".utf8), toFile: "\(place.folder)/.gitignore")
         }
-        try Self.write(EndActors.source, toFile: "\(folder)/\(EndActors.fileName)")
+        try WholeFile.write(Array(EndActors.source.utf8), toFile: "\(folder)/\(EndActors.fileName)")
     }
 
-    private static func write(_ content: String, toFile path: String) throws(UpError) {
-        let text = Array(content.utf8)
-        // Under another name first: an actor that starts at this moment never reads half a file.
-        let temporary = "\(path).\(getpid())"
-        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        let written = descriptor >= 0 ? Glibc.write(descriptor, text, text.count) : -1
-        if descriptor >= 0 { close(descriptor) }
-        guard written == text.count, rename(temporary, path) == 0 else {
-            let reason = String(cString: strerror(errno))
-            unlink(temporary)
-            throw UpError("cannot write \(path): \(reason)")
-        }
-    }
-
-    private static func printPlan(_ result: PlanBuilder.Result, options: UpOptions, environment: [String: String]) {
+    private static func printPlan(
+        _ result: PlanBuilder.Result,
+        _ gateway: GatewaySetup.Choice,
+        options: UpOptions,
+        environment: [String: String]
+    ) {
         let inherited = Set(environment.keys)
         let transport = options.transport.rawValue
         for warning in result.warnings { Self.write("[!] \(warning)\n", to: 2) }
@@ -94,7 +89,8 @@ public enum Up {
             let json = DryRun.json(result.plans, transport: transport, inherited: inherited)
             Self.write(String(decoding: json, as: UTF8.self) + "\n", to: 1)
         } else {
-            Self.write(DryRun.text(result.plans, transport: transport, inherited: inherited) + "\n", to: 1)
+            let actors = DryRun.text(result.plans, transport: transport, inherited: inherited)
+            Self.write("\(actors)\n\(DryRun.text(of: gateway))\n", to: 1)
         }
     }
 
@@ -121,19 +117,13 @@ public enum Up {
         return String(path[..<slash])
     }
 
-    private static func isDirectory(_ path: String) -> Bool {
+    static func isDirectory(_ path: String) -> Bool {
         var information = stat()
         return stat(path, &information) == 0 && information.st_mode & S_IFMT == S_IFDIR
     }
 
-    static func write(_ text: String, to descriptor: Int32) {
-        let bytes = Array(text.utf8)
-        var written = 0
-        while written < bytes.count {
-            let count = bytes[written...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            // Nobody reads any more: there is nobody to tell either.
-            guard count > 0 else { return }
-            written += count
-        }
+    private static func write(_ text: String, to descriptor: Int32) {
+        // Where nobody reads any more there is nobody to tell either.
+        _ = DescriptorOutput.write(Array(text.utf8), to: descriptor)
     }
 }

@@ -14,6 +14,8 @@ struct UpRun {
     var warnings: [String]
     var toolkit: Toolkit
     var gpuCount: Int?
+    var gatewaySetup: GatewaySetup
+    var gatewayChoice: GatewaySetup.Choice
     var environment: [String: String]
 
     func run() throws(UpError) -> Up.Outcome {
@@ -26,11 +28,13 @@ struct UpRun {
             environment: self.environment
         )
         for warning in self.warnings { console.emit(.notice(.warning, warning)) }
+        if case .missing(let reason) = self.gatewayChoice { console.emit(.notice(.information, reason)) }
         signal(SIGPIPE, SIG_IGN)
         let monitor = try self.makeMonitor()
         defer { monitor.close() }
         let queues = self.plans.map(\.queueName)
         try monitor.create(queues)
+        let gateway = try self.gatewaySetup.gateway(self.gatewayChoice, plans: self.plans)
         // Not before: Ctrl-C ends a program that waits for a broker in the usual way.
         let signals = cprocess_signal_pipe(Self.signals, Int32(Self.signals.count))
         guard signals >= 0 else { throw UpError("cannot watch signals: \(String(cString: strerror(-signals)))") }
@@ -43,6 +47,7 @@ struct UpRun {
                 watchesCode: self.options.watches
             ),
             plans: self.plans,
+            gateway: gateway,
             monitor: monitor,
             console: console,
             signals: signals
@@ -99,8 +104,11 @@ struct UpRun {
     }
 
     private func rabbitMQ() throws(UpError) -> RabbitMQAdministration {
-        let configuration = try BrokerSettings.rabbitMQ(EnvironmentReader(self.environment))
         do throws(QueueClientError) {
+            let configuration = try RabbitMQClientConfiguration.resolved(
+                environment: EnvironmentReader(self.environment),
+                connectionName: "asya-up"
+            )
             return try RabbitMQAdministration(configuration: configuration)
         } catch {
             throw UpError("\(error)")
