@@ -42,7 +42,7 @@ public struct Gateway: Sendable {
         let store = try self.makeStore(metrics)
         let queue = try await self.makeQueue()
         let tools = try self.loadTools()
-        let credentials = try await CredentialFiles.load(self.configuration.security)
+        let credentials = try CredentialFiles.load(self.configuration.security)
         let service = EnvelopeService(
             catalog: ToolCatalog(tools.tools),
             store: store,

@@ -92,6 +92,9 @@ struct ToolConfigurationTests {
             ("tools:\n- {name: x, route: [a], colour: red}", "failed to parse YAML: unknown key \"colour\" in tool", 2),
             ("toolz: []", "failed to parse YAML: unknown key \"toolz\" in configuration", 1),
             ("tools: 5", "failed to parse YAML: expected a list as tools", 1),
+            ("tools:\n- {name: x, route: [a], timeout: '5'}", "failed to parse YAML: expected an integer", 2),
+            ("tools:\n- {name: x, route: [a], name: y}", "failed to parse YAML: the key \"name\" stands here twice", 2),
+            ("tools: []\n---\ntools: []", "failed to parse YAML: a second document", 3),
         ] as [(String, String, Int?)]
     )
     func refusals(yaml: String, text: String, line: Int?) {
