@@ -31,9 +31,24 @@ final class BackgroundSender: Sendable {
         let id = record.state.id
         let isNew = self.state.withLock { $0.active.count < Self.activeLimit && $0.active.insert(id).inserted }
         guard isNew else { return }
-        Task {
-            await self.sendNow(record)
-            self.finished(id)
+        let actor: String
+        do {
+            actor = try EnvelopeMessage.destination(record)
+        } catch {
+            return self.fail(id, cause: "\(error)")
+        }
+        let timer = self.metrics.sendStarted()
+        let body = EnvelopeMessage.body(record)
+        self.queue.post(body, messageID: id, to: QueueName.ofActor(actor)) { result in
+            switch result {
+            case .success:
+                self.metrics.sendEnded(timer, failed: false)
+                self.markSent(id)
+                self.finished(id)
+            case .failure(let error):
+                self.metrics.sendEnded(timer, failed: true)
+                self.fail(id, cause: "actor \(quoted(actor)): \(error)")
+            }
         }
     }
 
@@ -58,47 +73,24 @@ final class BackgroundSender: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    private func sendNow(_ record: EnvelopeRecord) async {
-        let id = record.state.id
-        do {
-            let actor = try EnvelopeMessage.destination(record)
-            let timer = self.metrics.sendStarted()
-            do {
-                try await self.queue.send(
-                    EnvelopeMessage.body(record),
-                    messageID: id,
-                    to: QueueName.ofActor(actor)
-                )
-                self.metrics.sendEnded(timer, failed: false)
-            } catch {
-                self.metrics.sendEnded(timer, failed: true)
-                throw SendFailure(actor: actor, cause: "\(error)")
-            }
-            try await self.store.markSent(id)
-        } catch let failure as StoreError {
-            // The message is out; should the mark be missing after a restart, it is sent twice with the same id.
-            self.logger.error("Cannot mark envelope as sent", metadata: ["id": "\(id)", "error": "\(failure)"])
-        } catch {
-            await self.fail(id, cause: "\(error)")
+    private func markSent(_ id: String) {
+        self.store.markSent(id) { [logger] error in
+            logger.error("Cannot mark envelope as sent", metadata: ["id": "\(id)", "error": "\(error)"])
         }
     }
 
-    private func fail(_ id: String, cause: String) async {
+    private func fail(_ id: String, cause: String) {
         self.logger.error("Failed to send envelope", metadata: ["id": "\(id)", "error": "\(cause)"])
-        do {
-            if case .applied = try await self.store.apply(.sendFailed(cause: cause), to: id) {
-                self.metrics.ended(status: .failed)
+        Task {
+            do {
+                if case .applied = try await self.store.apply(.sendFailed(cause: cause), to: id) {
+                    self.metrics.ended(status: .failed)
+                }
+                self.markSent(id)
+            } catch {
+                self.logger.error("Cannot record a failed send", metadata: ["id": "\(id)", "error": "\(error)"])
             }
-            try await self.store.markSent(id)
-        } catch {
-            self.logger.error("Cannot record a failed send", metadata: ["id": "\(id)", "error": "\(error)"])
+            self.finished(id)
         }
     }
-}
-
-/// A failed send, with the actor it was meant for.
-private struct SendFailure: Error, CustomStringConvertible {
-    var actor: String
-    var cause: String
-    var description: String { "actor \(quoted(self.actor)): \(self.cause)" }
 }

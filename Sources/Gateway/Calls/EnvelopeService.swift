@@ -77,7 +77,7 @@ public final class EnvelopeService: Sendable {
         var actors = old.state.actors
         if let tool = old.tool, let known = self.catalog.current[tool], !known.isBuiltIn { actors = known.actors }
         let created = self.now()
-        let newID = UUIDText.random()
+        let newID = UUIDText.timeOrdered(created)
         let deadline = old.timeoutSeconds.flatMap { $0 > 0 ? created.advanced(by: .seconds($0)) : nil }
         var state = EnvelopeState(id: newID, actors: actors, deadline: deadline)
         let first = EnvelopeLifeCycle.sending(&state, created)

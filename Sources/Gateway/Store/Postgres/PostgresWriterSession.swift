@@ -103,11 +103,21 @@ final class PostgresWriterSession {
 
 /// A connection that is made again after it was lost. Confined to one thread.
 final class PostgresLink {
+    /// The writer finds every row by its key, or by an index that its order needs: one plan per statement will do, and
+    /// no table is ever read from end to end, whatever its statistics say about an empty table. Planning a statement
+    /// takes longer than performing it for a few rows.
+    static let writerSettings = """
+        SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
+        SET enable_mergejoin = off
+        """
+
     private let url: String
+    private let settings: String?
     private var opened: PostgresConnection?
 
-    init(url: String) {
+    init(url: String, settings: String? = nil) {
         self.url = url
+        self.settings = settings
     }
 
     /// The connection, after a check that the server has not closed it meanwhile.
@@ -115,6 +125,7 @@ final class PostgresLink {
         if let opened = self.opened, opened.isAlive { return opened }
         self.opened = nil
         let connection = try PostgresConnection(url: self.url)
+        if let settings = self.settings { try connection.execute(settings) }
         self.opened = connection
         return connection
     }
