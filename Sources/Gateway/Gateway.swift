@@ -39,8 +39,10 @@ public struct Gateway: Sendable {
     public func run() async throws {
         for warning in self.configuration.warnings { self.logger.warning("\(warning)") }
         let metrics = GatewayMetrics()
+        // Its thread connects while the store is made ready.
+        let queue = try self.makeQueue()
         let store = try self.makeStore(metrics)
-        let queue = try await self.makeQueue()
+        try await self.awaitConnection(queue)
         let tools = try self.loadTools()
         let credentials = try CredentialFiles.load(self.configuration.security)
         let service = EnvelopeService(
@@ -92,7 +94,7 @@ public struct Gateway: Sendable {
         return try SQLiteStore(path: path, metrics: metrics)
     }
 
-    private func makeQueue() async throws -> any QueueClient {
+    private func makeQueue() throws -> any QueueClient {
         switch self.configuration.queue {
         case .rabbitMQ(let text, let exchange):
             let url: AMQPURL
@@ -102,9 +104,7 @@ public struct Gateway: Sendable {
                 throw QueueClientError.misconfigured("ASYA_RABBITMQ_URL is invalid: \(error)")
             }
             let settings = RabbitMQClientConfiguration(url: url, exchange: exchange)
-            let client = try RabbitMQQueueClient(configuration: settings, logger: self.logger)
-            try await self.awaitConnection(client)
-            return client
+            return try RabbitMQQueueClient(configuration: settings, logger: self.logger)
         case .sqs(let endpoint, let region): return self.makeSQS(endpoint: endpoint, region: region)
         case .embedded(let path): return try EmbeddedQueueClient(path: path)
         }
@@ -125,8 +125,9 @@ public struct Gateway: Sendable {
         }
     }
 
-    /// Five attempts, 1, 2, 4 and 8 s apart (`gateway.md` 1.2).
+    /// Five attempts, 1, 2, 4 and 8 s apart (`gateway.md` 1.2). Only a broker has to be there at the start.
     private func awaitConnection(_ client: any QueueClient) async throws {
+        guard case .rabbitMQ = self.configuration.queue else { return }
         for pause in [1, 2, 4, 8] {
             do {
                 return try await client.checkReadiness()
@@ -226,7 +227,11 @@ public struct Gateway: Sendable {
     private static let idleTimeout = TimeAmount.seconds(120)
 
     private func server() throws -> HTTPServerBuilder {
-        let plain = HTTPServerBuilder.http1(configuration: .init(idleTimeout: Self.idleTimeout))
+        let plain = HTTPServerBuilder { responder in
+            LoopBoundChannel(
+                base: HTTP1Channel(responder: responder, configuration: .init(idleTimeout: Self.idleTimeout))
+            )
+        }
         let security = self.configuration.security
         guard security.usesTLS else { return plain }
         guard let certificate = security.certificatePath, let key = security.keyPath else {
