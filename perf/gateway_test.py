@@ -12,10 +12,12 @@ import tempfile
 import time
 
 import gateway_load as load
+import pika
 import requests
 from localservers import processes
 from localservers.ports import free_port
 from localservers.postgres import Postgres, find_command
+from localservers.queue_file import QueueFile
 from localservers.rabbitmq import RabbitMQ
 
 TOOLS = "tools:\n- {name: bench, route: [bench], timeout: 3600, progress: true}\n"
@@ -64,12 +66,19 @@ def gateway(binary, directory, variables):
     return Subject([binary], environment, f"http://127.0.0.1:{port}", "/health")
 
 
-def calls(subject, directory, clients, seconds):
-    """Tool calls per second, and microseconds of CPU per call."""
+def calls(subject, directory, clients, seconds, queue):
+    """Tool calls per second, microseconds of CPU per call, and how long the last message came behind the last answer.
+
+    wrk does not count the calls that it breaks off at the end, so that the queue may hold a few more.
+    """
     before = load.cpu_seconds(subject.process.pid)
     figures = load.wrk(directory, "call", subject.url + "/tools/call", clients, seconds)
     cpu = load.cpu_seconds(subject.process.pid) - before
     figures["cpu_us"] = cpu / max(1, figures["count"]) * 1e6
+    ended = time.monotonic()
+    processes.wait_until(lambda: queue.count() >= figures["count"], 120, what="every message", interval=0.01)
+    figures["behind_s"] = time.monotonic() - ended
+    queue.purge()
     return figures
 
 
@@ -121,17 +130,51 @@ def bare_inserts(server, clients, seconds):
     return float(line.split()[2])
 
 
-def declare(broker):
-    """The queue of the bench's actor; it keeps what arrives."""
-    import pika
+def fdatasync_ms(directory):
+    """Median time to put a page of a file on the disk: what a durable commit waits for at least once."""
+    times = []
+    with open(os.path.join(directory, "sync"), "wb", buffering=0) as file:
+        file.write(bytes(1 << 20))
+        os.fsync(file.fileno())
+        for index in range(200):
+            os.pwrite(file.fileno(), os.urandom(4096), index * 4096)
+            started = time.monotonic()
+            os.fdatasync(file.fileno())
+            times.append(time.monotonic() - started)
+    return sorted(times)[len(times) // 2] * 1000
 
-    connection = pika.BlockingConnection(pika.URLParameters(broker.url))
-    channel = connection.channel()
-    channel.exchange_declare("asya", "topic", durable=True)
-    # Bounded, so that a long run does not fill the broker.
-    channel.queue_declare("asya-bench", durable=True, arguments={"x-max-length": 20000})
-    channel.queue_bind("asya-bench", "asya", "bench")
-    connection.close()
+
+class BrokerQueue:
+    """The queue of the bench's actor in RabbitMQ; it keeps what arrives."""
+
+    def __init__(self, broker):
+        parameters = pika.URLParameters(broker.url)
+        # Nobody answers the broker's heartbeats between two looks.
+        parameters.heartbeat = 0
+        self.channel = pika.BlockingConnection(parameters).channel()
+        self.channel.exchange_declare("asya", "topic", durable=True)
+        self.channel.queue_declare("asya-bench", durable=True)
+        self.channel.queue_bind("asya-bench", "asya", "bench")
+
+    def count(self):
+        return self.channel.queue_declare("asya-bench", passive=True).method.message_count
+
+    def purge(self):
+        self.channel.queue_purge("asya-bench")
+
+
+class EmbeddedQueue:
+    """The same in a queue file."""
+
+    def __init__(self, path):
+        self.file = QueueFile(path).create()
+        self.file.declare("asya-bench")
+
+    def count(self):
+        return self.file.message_count("asya-bench")
+
+    def purge(self):
+        self.file.purge("asya-bench")
 
 
 def measure(options):
@@ -140,7 +183,8 @@ def measure(options):
     seconds = options.seconds
     with tempfile.TemporaryDirectory(prefix="asya-gateway-perf-") as directory, Postgres() as server, \
             RabbitMQ(management=False) as broker:
-        declare(broker)
+        rows["fdatasync of one page"] = {"ms": fdatasync_ms(directory)}
+        queue = BrokerQueue(broker)
         port = free_port()
         hello = Subject([options.hello, str(port)], {"PATH": os.environ["PATH"], "LOG_LEVEL": "error"},
                         f"http://127.0.0.1:{port}", "/hello")
@@ -153,7 +197,7 @@ def measure(options):
         subject = gateway(options.gateway, directory, {**rabbit, "ASYA_DATABASE_URL": server.url})
         rows["start to ready, PostgreSQL (first, with migrations)"] = {"ms": subject.start_ms}
         for clients in (16, 64):
-            rows[f"tool calls, PostgreSQL + RabbitMQ, {clients} clients"] = calls(subject, directory, clients, seconds)
+            rows[f"tool calls, PostgreSQL + RabbitMQ, {clients} clients"] = calls(subject, directory, clients, seconds, queue)
         ids = some_ids(subject, directory)
         rows["progress reports, PostgreSQL, 16 clients"] = load.wrk(directory, "progress", subject.url, 16, seconds, ids)
         history = int(server.sql("SELECT count(*) FROM envelope_updates WHERE envelope_state = 'processing'"))
@@ -163,17 +207,70 @@ def measure(options):
         subject = gateway(options.gateway, directory, {**rabbit, "ASYA_DATABASE_URL": server.url})
         rows["start to ready, PostgreSQL"] = {"ms": subject.start_ms, "idle_mib": subject.idle_mib}
         subject.close()
-        embedded = {**rabbit, "ASYA_GATEWAY_STORE_PATH": os.path.join(directory, "gateway.db")}
+        subject = gateway(options.gateway, directory, {**rabbit, "ASYA_GATEWAY_STORE_PATH": os.path.join(directory, "a.db")})
+        for clients in (16, 64):
+            row = f"tool calls, embedded store + RabbitMQ, {clients} clients"
+            rows[row] = calls(subject, directory, clients, seconds, queue)
+        subject.close()
+        queue_path = os.path.join(directory, "queues.db")
+        queue = EmbeddedQueue(queue_path)
+        embedded = {"ASYA_EMBEDDED_PATH": queue_path, "ASYA_GATEWAY_STORE_PATH": os.path.join(directory, "b.db")}
         subject = gateway(options.gateway, directory, embedded)
         rows["start to ready, embedded"] = {"ms": subject.start_ms, "idle_mib": subject.idle_mib}
         for clients in (16, 64):
-            rows[f"tool calls, embedded store, {clients} clients"] = calls(subject, directory, clients, seconds)
-            key = f"RSS after {clients} clients, embedded"
-            rows[key] = {"mib": load.resident_bytes(subject.process.pid) / 2**20}
+            row = f"tool calls, embedded store + queue, {clients} clients"
+            rows[row] = calls(subject, directory, clients, seconds, queue)
+            rows[f"RSS after {clients} clients, embedded"] = {"mib": load.resident_bytes(subject.process.pid) / 2**20}
         kilobytes, worst = streams(subject, options.streams)
-        rows[f"{options.streams} SSE streams"] = {"kib_each": kilobytes, "all_ms": worst}
+        rows["SSE streams"] = {"count": options.streams, "kib_each": kilobytes, "all_ms": worst}
         subject.close()
     return rows
+
+
+def ratios(rows):
+    """What the contract compares with the bare figures of the same run."""
+    found = {}
+    for clients in (16, 64):
+        for store, bare in (("PostgreSQL + RabbitMQ", "INSERT"), ("embedded store + RabbitMQ", "HTTP POST"),
+                            ("embedded store + queue", "HTTP POST")):
+            rate = rows[f"tool calls, {store}, {clients} clients"]["rate"]
+            found[f"{store} / bare {bare}, {clients} clients"] = {
+                "ratio": rate / rows[f"bare {bare}, {clients} clients"]["rate"]
+            }
+    return found
+
+
+# Row, figure, the number required and the one aimed at (issue "Gateway"); a figure that ends in _ms or names memory must
+# stay below, the others must reach it.
+LIMITS = (
+    ("PostgreSQL + RabbitMQ / bare INSERT, 16 clients", "ratio", 0.5, 0.8),
+    ("PostgreSQL + RabbitMQ / bare INSERT, 64 clients", "ratio", 0.5, 0.8),
+    ("embedded store + queue / bare HTTP POST, 16 clients", "ratio", 0.35, 0.5),
+    ("embedded store + queue / bare HTTP POST, 64 clients", "ratio", 0.35, 0.5),
+    ("progress reports, PostgreSQL, 16 clients", "rate", 5000, 10000),
+    ("GET /envelopes/{id}, PostgreSQL, 16 clients", "rate", 8000, 12000),
+    ("SSE streams", "kib_each", 40, 15),
+    ("SSE streams", "all_ms", 250, 100),
+    ("start to ready, PostgreSQL", "ms", 60, 30),
+    ("start to ready, embedded", "ms", 60, 30),
+    ("start to ready, PostgreSQL", "idle_mib", 20, 12),
+    ("start to ready, embedded", "idle_mib", 20, 12),
+)
+
+
+def verdicts(rows):
+    """Each limit and what became of it."""
+    lines = []
+    for row, key, required, aim in LIMITS:
+        value = rows[row][key]
+        is_below = key in ("ms", "all_ms", "kib_each", "idle_mib")
+
+        def reaches(limit):
+            return value <= limit if is_below else value >= limit
+
+        word = "aim reached" if reaches(aim) else "reached" if reaches(required) else "MISSED"
+        lines.append((f"{row}: {key}", f"{value:,.2f}, required {required:,}, aim {aim:,}: {word}"))
+    return lines
 
 
 def main():
@@ -185,9 +282,13 @@ def main():
     parser.add_argument("--output")
     options = parser.parse_args()
     rows = measure(options)
+    rows.update(ratios(rows))
     for name, figures in rows.items():
-        text = "  ".join(f"{key} {value:,.1f}" for key, value in figures.items())
+        text = "  ".join(f"{key} {value:,.2f}" for key, value in figures.items())
         print(f"{name:58} {text}")
+    print()
+    for name, verdict in verdicts(rows):
+        print(f"{name:58} {verdict}")
     if options.output:
         with open(options.output, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=1)

@@ -1,7 +1,9 @@
 internal import Dispatch
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 internal import Logging
 internal import ServiceLifecycle
+internal import Support
 
 /// Takes over changed tools and secrets without a restart (`gateway.md` 25.13): looks every two seconds, and at once on
 /// SIGHUP. A file that is wrong changes nothing but a metric.
@@ -28,9 +30,9 @@ struct FileWatch: Service {
             ticker.cancel()
             hangup.cancel()
         }
-        var seen = self.fingerprint()
+        var seen = self.stamps()
         for await _ in signals.cancelOnGracefulShutdown() {
-            let now = self.fingerprint()
+            let now = self.stamps()
             guard now != seen else { continue }
             seen = now
             await self.reload()
@@ -45,29 +47,26 @@ struct FileWatch: Service {
                     self.services.logger.info("Tools reloaded", metadata: ["count": "\(tools.count)"])
                 }
             }
-            self.services.authenticator.replace(try await CredentialFiles.load(self.security))
+            self.services.authenticator.replace(try CredentialFiles.load(self.security))
         } catch {
             self.services.metrics.configurationFailed()
             self.services.logger.error("Changed configuration is not used", metadata: ["error": "\(error)"])
         }
     }
 
-    /// Names, sizes, times and inodes of all files concerned: a mounted ConfigMap changes by its `..data` link.
-    private func fingerprint() -> [String] {
-        var paths = [self.security.tokensPath, self.security.internalTokensPath, self.security.jwksPath].compactMap {
-            $0
-        }
+    /// All files concerned, those that are there: a mounted ConfigMap changes by its `..data` link.
+    private func stamps() -> [String: FileStamp] {
+        let security = self.security
+        var paths = [security.tokensPath, security.internalTokensPath, security.jwksPath].compactMap { $0 }
         if let path = self.toolsPath {
             paths.append(path)
-            let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []  // Empty for a file.
-            paths += names.sorted().map { path + "/" + $0 }
+            if FileStamp(path: path)?.isDirectory == true {
+                // What cannot be listed is told by the reading of the tools.
+                let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+                paths += names.map { path + "/" + $0 }
+            }
         }
-        return paths.map { path in
-            let resolved = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-            // A file that is gone is a change too.
-            let attributes = (try? FileManager.default.attributesOfItem(atPath: resolved)) ?? [:]
-            let time = (attributes[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
-            return "\(path) \(resolved) \(attributes[.size] ?? 0) \(time) \(attributes[.systemFileNumber] ?? 0)"
-        }
+        let stamps = paths.compactMap { path in FileStamp(path: path).map { (path, $0) } }
+        return Dictionary(stamps) { first, _ in first }
     }
 }

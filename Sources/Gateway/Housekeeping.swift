@@ -1,3 +1,4 @@
+internal import CProcess
 internal import Logging
 internal import ServiceLifecycle
 
@@ -9,6 +10,10 @@ struct Housekeeping: Service {
     private static let unsentAge = Duration.seconds(12)
     private static let resendInterval = Duration.seconds(3)
     private static let pruneInterval = Duration.seconds(60)
+    /// From the start until everything has run once. Most of the program's code is needed for that alone, and would be half
+    /// of an idle gateway's memory; pages that are used again come from the system's cache within microseconds.
+    private static let settlingTime = Duration.milliseconds(300)
+    private static let forgetInterval = Duration.seconds(60)
     /// Rows per transaction, so that others get their turn.
     private static let batch = 500
 
@@ -20,6 +25,10 @@ struct Housekeeping: Service {
             group.addTask { await self.forever("deadlines", every: Self.sweepInterval, self.sweep) }
             group.addTask { await self.forever("unsent", every: Self.resendInterval, self.resend) }
             group.addTask { await self.forever("retention", every: Self.pruneInterval, self.prune) }
+            group.addTask {
+                guard (try? await Task.sleep(for: Self.settlingTime)) != nil else { return }  // Cancelled.
+                await self.forever("memory", every: Self.forgetInterval) { cprocess_forget_clean_pages() }
+            }
         }
     }
 

@@ -13,11 +13,46 @@ public protocol QueueClient: Sendable {
     /// - Throws: `QueueClientError`, within the client's send deadline.
     func send(_ body: [UInt8], messageID: String, to queueName: String) async throws
 
+    /// As `send`, without a task that waits: `completion` is called once, on a thread of the client's own, which it must
+    /// not block.
+    func post(_ body: [UInt8], messageID: String, to queueName: String, completion: @escaping SendCompletion)
+
     /// Returns when the queue system can be reached, for `/ready` and for start-up.
     func checkReadiness() async throws
 
     /// Finishes what was sent already, within the send deadline, and gives up connection and thread. Later sends fail.
     func close() async
+}
+
+/// What became of a message; the error is a `QueueClientError` or a `CancellationError`.
+public typealias SendCompletion = @Sendable (Result<Void, any Error>) -> Void
+
+extension QueueClient {
+    /// For clients that work with tasks anyway.
+    public func post(
+        _ body: [UInt8],
+        messageID: String,
+        to queueName: String,
+        completion: @escaping SendCompletion
+    ) {
+        Task {
+            do {
+                try await self.send(body, messageID: messageID, to: queueName)
+                completion(.success(()))
+            } catch {
+                completion(.failure(error))
+            }
+        }
+    }
+}
+
+extension QueueClient {
+    /// `send` for clients whose own work is `post`.
+    func sendByPosting(_ body: [UInt8], messageID: String, to queueName: String) async throws {
+        try await withCheckedThrowingContinuation { continuation in
+            self.post(body, messageID: messageID, to: queueName) { continuation.resume(with: $0) }
+        }
+    }
 }
 
 /// Why a message could not be sent. Fit for a log line and for an envelope's error: holds no message data and no

@@ -79,24 +79,38 @@ public struct JSONWriter: Sendable {
     /// Appends `value` as a JSON string, quotes included. Only what RFC 8259 demands is escaped.
     public static func appendString(_ value: String, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
-        for byte in value.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                bytes.append(UInt8(ascii: "\\"))
-                bytes.append(byte)
-            case 0x20...: bytes.append(byte)
-            case 0x08: bytes.append(contentsOf: "\\b".utf8)
-            case 0x09: bytes.append(contentsOf: "\\t".utf8)
-            case 0x0A: bytes.append(contentsOf: "\\n".utf8)
-            case 0x0C: bytes.append(contentsOf: "\\f".utf8)
-            case 0x0D: bytes.append(contentsOf: "\\r".utf8)
-            default:
-                bytes.append(contentsOf: "\\u00".utf8)
-                bytes.append(UInt8(ascii: "0") + byte >> 4)
-                bytes.append(contentsOf: String(byte & 15, radix: 16).utf8)
+        var value = value
+        value.withUTF8 { text in
+            var rest = text[...]
+            while let position = rest.firstIndex(where: self.needsEscape) {
+                bytes.append(contentsOf: rest[..<position])
+                self.appendEscaped(rest[position], to: &bytes)
+                rest = rest[(position + 1)...]
             }
+            bytes.append(contentsOf: rest)
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private static func needsEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+    }
+
+    private static func appendEscaped(_ byte: UInt8, to bytes: inout [UInt8]) {
+        switch byte {
+        case 0x08: bytes.append(contentsOf: "\\b".utf8)
+        case 0x09: bytes.append(contentsOf: "\\t".utf8)
+        case 0x0A: bytes.append(contentsOf: "\\n".utf8)
+        case 0x0C: bytes.append(contentsOf: "\\f".utf8)
+        case 0x0D: bytes.append(contentsOf: "\\r".utf8)
+        case 0x20...:
+            bytes.append(UInt8(ascii: "\\"))
+            bytes.append(byte)
+        default:
+            bytes.append(contentsOf: "\\u00".utf8)
+            bytes.append(UInt8(ascii: "0") + byte >> 4)
+            bytes.append(contentsOf: String(byte & 15, radix: 16).utf8)
+        }
     }
 
     private mutating func begin(_ byte: UInt8) {

@@ -3,15 +3,12 @@
 import collections
 import json
 import shutil
-import sys
 
 import pytest
 
 from conftest import ROOT
+from localservers.collector import Collector
 from up_run import Folder, eventually
-
-sys.path.append(str(ROOT / "Tests" / "Conformance"))
-from harness.collector import Collector  # noqa: E402
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"

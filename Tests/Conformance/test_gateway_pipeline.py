@@ -4,8 +4,8 @@ import json
 
 import pytest
 from harness import real_gateway
-from harness.collector import Collector
 from harness.metrics import parse_metrics
+from localservers.collector import Collector
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 CALLER = "00f067aa0ba902b7"

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from harness.collector import Collector
 from harness.envelopes import body
 from harness.scripted_runtime import always, error
 from harness.waiting import eventually
+from localservers.collector import Collector
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 ROOT = "00f067aa0ba902b7"

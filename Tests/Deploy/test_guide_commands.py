@@ -120,7 +120,7 @@ def look_up(words, block):
         look_up_in_help(words, block, os.path.join(BIN, program))
     elif program == "kubectl":
         look_up_kubectl(words, block)
-    elif program not in TOOLS and not words[0].startswith(".venv/"):
+    elif program not in TOOLS and ".venv" not in words[0].split("/"):
         known = [OTHERS[" ".join(words[:count])] for count in (2, 3) if " ".join(words[:count]) in OTHERS]
         assert known, f"{block}: {' '.join(words)} is neither known nor looked up"
         unknown = [word for word in options(words) if word not in known[0]]

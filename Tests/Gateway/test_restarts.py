@@ -128,4 +128,4 @@ def test_several_gateways_migrate_one_empty_database_at_once(make_gateway, postg
         processes.wait_until(gateway._is_up, 60, what=gateway.log)
     names = postgres.sql("SELECT name FROM asya_gateway_migrations ORDER BY name", database="together").split()
     assert names == ["001_initial_schema", "002_add_progress_tracking", "003_add_parent_id",
-                     "004_lowercase_status_values", "005_gateway"]
+                     "004_lowercase_status_values", "005_gateway", "006_fewer_indices"]

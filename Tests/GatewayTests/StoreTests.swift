@@ -43,6 +43,24 @@ struct StoreTests {
         }
     }
 
+    @Test("Calls at once with large payloads are all recorded", arguments: StoreKind.available)
+    func largePayloads(_ kind: StoreKind) async throws {
+        try await withStore(kind) { store in
+            // More than one statement of PostgreSQL takes.
+            let text = String(repeating: "x", count: 3 << 20)
+            let calls = (0..<5).map { NewEnvelope.call(payload: #"{"n":\#($0),"text":"\#(text)"}"#) }
+            try await withThrowingTaskGroup(of: CreationOutcome.self) { group in
+                for new in calls { group.addTask { try await store.create(new) } }
+                for try await outcome in group { #expect(outcome == .created) }
+            }
+            for (number, new) in calls.enumerated() {
+                let payload = try await store.load(new.id)?.payload.document?.root
+                #expect(payload?["n"]?.integer == number)
+                #expect(payload?["text"]?.string?.utf8.count == text.utf8.count)
+            }
+        }
+    }
+
     @Test("An id exists once", arguments: StoreKind.available)
     func duplicate(_ kind: StoreKind) async throws {
         try await withStore(kind) { store in
@@ -187,7 +205,9 @@ struct StoreTests {
             #expect(waiting.contains(new.id))
             let young = try await store.unsent(olderThan: .seconds(3600), limit: 100).map(\.state.id)
             #expect(!young.contains(new.id))
-            try await store.markSent(new.id)
+            store.markSent(new.id) { Issue.record("\($0)") }
+            // The mark is committed along with the next change.
+            _ = try await store.create(.call())
             let left = try await store.unsent(olderThan: .seconds(30), limit: 100).map(\.state.id)
             #expect(!left.contains(new.id))
         }

@@ -73,7 +73,7 @@ public struct RequestSigner: Sendable {
         )
         let scopeText = String(decoding: key.credentialScope, as: UTF8.self)
         let stringToSign = "AWS4-HMAC-SHA256\n\(timeText)\n\(scopeText)\n" + Self.hash(of: canonicalRequest)
-        let signature = Self.text(of: key.signature(of: Array(stringToSign.utf8)))
+        let signature = key.signature(of: Array(stringToSign.utf8)).text
         let credential = "Credential=\(self.credentials.accessKeyID)/\(scopeText)"
         added.append(
             ("Authorization", "AWS4-HMAC-SHA256 \(credential), SignedHeaders=\(names), Signature=\(signature)")
@@ -101,7 +101,7 @@ public struct RequestSigner: Sendable {
 
     private static func hash(of payload: Payload) -> String {
         switch payload {
-        case .bytes(let bytes): self.text(of: bytes.withUnsafeBytes { SHA256Hash.digest(of: $0) })
+        case .bytes(let bytes): bytes.withUnsafeBytes { SHA256Hash.digest(of: $0) }.text
         case .digest(let text): text
         case .unsigned: "UNSIGNED-PAYLOAD"
         }
@@ -109,12 +109,6 @@ public struct RequestSigner: Sendable {
 
     private static func hash(of text: String) -> String {
         self.hash(of: .bytes(Array(text.utf8)))
-    }
-
-    private static func text(of digest: SHA256Digest) -> String {
-        var digits: [UInt8] = []
-        digest.appendHexadecimal(to: &digits)
-        return String(decoding: digits, as: UTF8.self)
     }
 }
 

@@ -1,7 +1,7 @@
 import COpenSSL
 
 /// The 32 bytes of a SHA-256 digest, in place.
-struct SHA256Digest {
+public struct SHA256Digest: Sendable {
     static let byteCount = 32
 
     private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
@@ -16,6 +16,13 @@ struct SHA256Digest {
         }
     }
 
+    /// 64 lower-case hexadecimal digits.
+    public var text: String {
+        var digits: [UInt8] = []
+        self.appendHexadecimal(to: &digits)
+        return String(decoding: digits, as: UTF8.self)
+    }
+
     /// Appends the digest as 64 lower-case hexadecimal digits.
     func appendHexadecimal(to output: inout [UInt8]) {
         self.withBytes { Hexadecimal.append($0, to: &output) }
@@ -23,10 +30,11 @@ struct SHA256Digest {
 }
 
 /// A running SHA-256. A plain value: a copy continues on its own, so a state after a constant prefix can be kept.
-struct SHA256Hash {
+public struct SHA256Hash {
     private var context = SHA256_CTX()
 
-    init() {
+    /// The hash of nothing yet.
+    public init() {
         SHA256_Init(&self.context)
     }
 
@@ -42,7 +50,8 @@ struct SHA256Hash {
         SHA256_Update(&self.context, bytes.baseAddress, bytes.count)
     }
 
-    mutating func update(_ bytes: [UInt8]) {
+    /// Adds these bytes.
+    public mutating func update(_ bytes: [UInt8]) {
         bytes.withUnsafeBytes { self.update($0) }
     }
 
@@ -55,7 +64,7 @@ struct SHA256Hash {
     }
 
     /// Ends the hash; nothing may be added afterwards.
-    consuming func finish() -> SHA256Digest {
+    public consuming func finish() -> SHA256Digest {
         var digest = SHA256Digest()
         digest.fill { SHA256_Final($0, &self.context) }
         return digest

@@ -39,9 +39,27 @@ final class BackgroundSender: Sendable {
         let id = record.state.id
         let isNew = self.state.withLock { $0.active.count < Self.activeLimit && $0.active.insert(id).inserted }
         guard isNew else { return }
-        Task {
-            await self.sendNow(record)
-            self.finished(id)
+        let actor: String
+        do {
+            actor = try EnvelopeMessage.destination(record)
+        } catch {
+            return self.fail(id, cause: "\(error)")
+        }
+        let timer = self.metrics.sendStarted()
+        let body = EnvelopeMessage.body(record)
+        let span = self.tracer?.publication(of: record, byteCount: body.count, to: actor)
+        self.queue.post(body, messageID: id, to: QueueName.ofActor(actor)) { result in
+            switch result {
+            case .success:
+                self.metrics.sendEnded(timer, failed: false)
+                span?.end()
+                self.markSent(id)
+                self.finished(id)
+            case .failure(let error):
+                self.metrics.sendEnded(timer, failed: true)
+                span?.end(failure: "\(error)")
+                self.fail(id, cause: "actor \(quoted(actor)): \(error)")
+            }
         }
     }
 
@@ -66,47 +84,24 @@ final class BackgroundSender: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    private func sendNow(_ record: EnvelopeRecord) async {
-        let id = record.state.id
-        do {
-            let actor = try EnvelopeMessage.destination(record)
-            let timer = self.metrics.sendStarted()
-            let body = EnvelopeMessage.body(record)
-            let span = self.tracer?.publication(of: record, byteCount: body.count, to: actor)
-            do {
-                try await self.queue.send(body, messageID: id, to: QueueName.ofActor(actor))
-                self.metrics.sendEnded(timer, failed: false)
-                span?.end()
-            } catch {
-                self.metrics.sendEnded(timer, failed: true)
-                span?.end(failure: "\(error)")
-                throw SendFailure(actor: actor, cause: "\(error)")
-            }
-            try await self.store.markSent(id)
-        } catch let failure as StoreError {
-            // The message is out; should the mark be missing after a restart, it is sent twice with the same id.
-            self.logger.error("Cannot mark envelope as sent", metadata: ["id": "\(id)", "error": "\(failure)"])
-        } catch {
-            await self.fail(id, cause: "\(error)")
+    private func markSent(_ id: String) {
+        self.store.markSent(id) { [logger] error in
+            logger.error("Cannot mark envelope as sent", metadata: ["id": "\(id)", "error": "\(error)"])
         }
     }
 
-    private func fail(_ id: String, cause: String) async {
+    private func fail(_ id: String, cause: String) {
         self.logger.error("Failed to send envelope", metadata: ["id": "\(id)", "error": "\(cause)"])
-        do {
-            if case .applied(let state) = try await self.store.apply(.sendFailed(cause: cause), to: id) {
-                self.metrics.ended(state, now: .now())
+        Task {
+            do {
+                if case .applied(let state) = try await self.store.apply(.sendFailed(cause: cause), to: id) {
+                    self.metrics.ended(state, now: .now())
+                }
+                self.markSent(id)
+            } catch {
+                self.logger.error("Cannot record a failed send", metadata: ["id": "\(id)", "error": "\(error)"])
             }
-            try await self.store.markSent(id)
-        } catch {
-            self.logger.error("Cannot record a failed send", metadata: ["id": "\(id)", "error": "\(error)"])
+            self.finished(id)
         }
     }
-}
-
-/// A failed send, with the actor it was meant for.
-private struct SendFailure: Error, CustomStringConvertible {
-    var actor: String
-    var cause: String
-    var description: String { "actor \(quoted(self.actor)): \(self.cause)" }
 }

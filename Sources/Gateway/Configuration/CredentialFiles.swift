@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 
 /// Reads the files that say who may call.
 enum CredentialFiles {
@@ -7,7 +7,7 @@ enum CredentialFiles {
         var description: String
     }
 
-    static func load(_ settings: SecuritySettings) async throws -> Authenticator.Credentials {
+    static func load(_ settings: SecuritySettings) throws -> Authenticator.Credentials {
         var credentials = Authenticator.Credentials()
         credentials.clients = try self.tokens(settings.tokensPath, "ASYA_GATEWAY_TOKENS_FILE")
         credentials.sidecars = try self.tokens(settings.internalTokensPath, "ASYA_GATEWAY_INTERNAL_TOKENS_FILE")
@@ -22,7 +22,7 @@ enum CredentialFiles {
         }
         let jwks = try self.read(path, "ASYA_GATEWAY_JWKS_FILE")
         do {
-            credentials.jwt = try await JWTVerification(jwks: jwks, issuer: settings.jwtIssuer, audience: audience)
+            credentials.jwt = try JWTVerification(jwks: jwks, issuer: settings.jwtIssuer, audience: audience)
         } catch {
             throw Failure(description: "ASYA_GATEWAY_JWKS_FILE is not a key set (RFC 7517)")
         }
@@ -38,7 +38,8 @@ enum CredentialFiles {
     }
 
     private static func read(_ path: String, _ variable: String) throws -> String {
-        guard let data = FileManager.default.contents(atPath: path), let text = String(data: data, encoding: .utf8)
+        guard let data = FileManager.default.contents(atPath: path),
+            let text = String(validating: data, as: UTF8.self)
         else {
             throw Failure(description: "\(variable): cannot read \(path)")
         }

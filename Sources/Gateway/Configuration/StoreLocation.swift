@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 
 /// Where the embedded store's file is when nobody says so: in the user's state directory, or in the temporary one where
 /// only that can be written (a read-only container).

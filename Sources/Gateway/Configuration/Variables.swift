@@ -168,7 +168,7 @@ enum Variables {
         storePath.row, retention.row, maximumEnvelopes.row, rabbitMQURL.row, rabbitMQExchange.row, sqsEndpoint.row,
         sqsRegion.row, embeddedQueue.row, tokensFile.row, internalTokensFile.row, jwksFile.row, jwtIssuer.row,
         jwtAudience.row, publicURL.row, certificateFile.row, keyFile.row, allowedOrigins.row, maximumBody.row,
-        strictArguments.row, clientRate.row, callsPerSecond.row,
+        strictArguments.row, adopts.row, clientRate.row, callsPerSecond.row,
     ]
 
     /// Variables of the original that mean nothing here; accepted, so that its deployments start, and named in the log.

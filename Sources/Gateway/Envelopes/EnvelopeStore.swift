@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// Where envelopes and their histories live. Two stores implement it, SQLite and PostgreSQL; one test body proves that
 /// they behave alike.
 ///
@@ -11,8 +13,9 @@ public protocol EnvelopeStore: Sendable {
     func state(of id: String) async throws -> EnvelopeState?
     /// Applies an event by the rules of `EnvelopeLifeCycle`, history included, atomically.
     func apply(_ event: EnvelopeEvent, to id: String) async throws -> EventOutcome
-    /// The envelope's message is in its queue.
-    func markSent(_ id: String) async throws
+    /// The envelope's message is in its queue. Nobody waits for this: it is committed along with the next change, soon in
+    /// any case. Should it get lost, the message is sent once more with the same id; `failed` hears of that.
+    func markSent(_ id: String, failed: @escaping @Sendable (any Error) -> Void)
     /// Envelopes that were recorded more than `age` ago and never marked as sent, oldest first.
     func unsent(olderThan age: Duration, limit: Int) async throws -> [EnvelopeRecord]
     /// History entries after `historyID`, in order.
@@ -37,6 +40,26 @@ public protocol EnvelopeStore: Sendable {
     func checkReadiness() async throws
     /// Finishes what was begun and gives up connections and threads.
     func close() async
+}
+
+/// Who hears of a store's changes; set once, called from the store's threads.
+///
+/// The function is in a structure because a `Mutex` of a function puts it into another wrapper with every access, and
+/// calls go through all of them.
+final class StoreChangeHandler: Sendable {
+    private struct Handler {
+        var call: @Sendable (StoreChange) -> Void
+    }
+
+    private let handler = Mutex<Handler?>(nil)
+
+    func set(_ call: @escaping @Sendable (StoreChange) -> Void) {
+        self.handler.withLock { $0 = Handler(call: call) }
+    }
+
+    func callAsFunction(_ change: StoreChange) {
+        self.handler.withLock { $0 }?.call(change)
+    }
 }
 
 /// What a store tells about changes.

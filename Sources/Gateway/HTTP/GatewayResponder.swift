@@ -83,7 +83,7 @@ public struct GatewayResponder: HTTPResponder {
         case .found(let route, let handler, let parameters) where self.surface.offers(route.access):
             do {
                 try self.checkRate(route, request, context)
-                let principal = try await self.services.authenticator.authenticate(
+                let principal = try self.services.authenticator.authenticate(
                     request.headers[.authorization],
                     access: route.access
                 )

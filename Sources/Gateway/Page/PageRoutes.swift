@@ -164,7 +164,7 @@ enum PageRoutes {
         let principal: String?
         do {
             let field = PageSession.authorization(of: request)
-            principal = try await call.services.authenticator.authenticate(field, access: .client)
+            principal = try call.services.authenticator.authenticate(field, access: .client)
         } catch let refusal as RequestRefusal where refusal.status == .unauthorized {
             return self.redirect(to: "/ui/login")
         }
@@ -187,7 +187,7 @@ enum PageRoutes {
         let token = try await self.form(request, call)["token"] ?? ""
         do {
             guard token.utf8.count <= PageSession.tokenByteLimit else { throw RequestRefusal(.unauthorized, "") }
-            _ = try await call.services.authenticator.authenticate("Bearer \(token)", access: .client)
+            _ = try call.services.authenticator.authenticate("Bearer \(token)", access: .client)
         } catch let refusal as RequestRefusal where refusal.status == .unauthorized {
             let page = PageSession.loginPage(problem: "This token is not accepted.")
             return self.page(page, status: .unauthorized)

@@ -1,6 +1,5 @@
-internal import Crypto
+internal import AWS
 internal import HTTPTypes
-internal import JWTKit
 internal import Synchronization
 
 /// Who may use which endpoints (`gateway.md` 24.1, 25.12). Open to everybody until something is configured.
@@ -40,20 +39,20 @@ public final class Authenticator: Sendable {
     /// The caller's name; nil when nobody is asked.
     ///
     /// - Throws: `RequestRefusal` with 401.
-    func authenticate(_ header: String?, access: Route.Access) async throws -> String? {
+    func authenticate(_ header: String?, access: Route.Access) throws -> String? {
         let credentials = self.credentials.withLock { $0 }
         let token = Self.bearerToken(header)
         switch access {
         case .open: return nil
         case .sidecar: return try self.sidecar(token, credentials)
-        case .client: return try await self.client(token, credentials)
+        case .client: return try self.client(token, credentials)
         case .clientOrSidecar:
             if credentials.sidecars == nil && (credentials.clients != nil || credentials.jwt != nil) {
                 // Sidecars have no token to send then, and the answer tells only what its asker knows the id of.
                 return nil
             }
             if let token, credentials.sidecars?.name(of: token) != nil { return nil }
-            return try await self.client(token, credentials)
+            return try self.client(token, credentials)
         }
     }
 
@@ -63,11 +62,11 @@ public final class Authenticator: Sendable {
         return nil
     }
 
-    private func client(_ token: String?, _ credentials: Credentials) async throws -> String? {
+    private func client(_ token: String?, _ credentials: Credentials) throws -> String? {
         guard credentials.clients != nil || credentials.jwt != nil else { return nil }
         guard let token else { throw self.unauthorized(hasToken: false) }
         if let name = credentials.clients?.name(of: token) { return name }
-        if let jwt = credentials.jwt, let subject = await jwt.subject(of: token) { return "jwt:" + subject }
+        if let jwt = credentials.jwt, let subject = jwt.subject(of: token) { return "jwt:" + subject }
         throw self.unauthorized(hasToken: true)
     }
 
@@ -92,11 +91,11 @@ public final class Authenticator: Sendable {
 
 /// Static tokens. Only digests stay in memory, and looking one up takes the same time for every wrong token.
 struct TokenSet: Sendable {
-    private let namesByDigest: [SHA256Digest: String]
+    private let namesByDigest: [String: String]
 
     /// One token per line, optionally `name:token`; empty lines and those that start with `#` do not count.
     init?(file text: String) {
-        var names: [SHA256Digest: String] = [:]
+        var names: [String: String] = [:]
         for line in text.split(whereSeparator: \.isNewline) {
             let entry = line.trimmingSpaces()
             guard !entry.isEmpty, entry.first != "#" else { continue }
@@ -104,13 +103,19 @@ struct TokenSet: Sendable {
             let token = parts.count == 2 ? parts[1].trimmingSpaces() : entry
             guard !token.isEmpty else { return nil }
             let name = parts.count == 2 ? String(parts[0].trimmingSpaces()) : "client"
-            names[SHA256.hash(data: Array(token.utf8))] = name
+            names[Self.digest(of: token)] = name
         }
         guard !names.isEmpty else { return nil }
         self.namesByDigest = names
     }
 
-    func name(of token: String) -> String? { self.namesByDigest[SHA256.hash(data: Array(token.utf8))] }
+    func name(of token: String) -> String? { self.namesByDigest[Self.digest(of: token)] }
+
+    private static func digest(of token: some StringProtocol) -> String {
+        var hash = SHA256Hash()
+        hash.update(Array(token.utf8))
+        return hash.finish().text
+    }
 }
 
 extension Substring {
@@ -119,41 +124,5 @@ extension Substring {
         while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
         while let last = text.last, last == " " || last == "\t" || last == "\r" { text.removeLast() }
         return text
-    }
-}
-
-/// Tokens of an OAuth 2.1 authorization server: signature by its key set, issuer, audience and expiry are checked.
-struct JWTVerification: Sendable {
-    private struct Claims: JWTPayload {
-        var iss: IssuerClaim?
-        var sub: SubjectClaim?
-        var aud: AudienceClaim?
-        var exp: ExpirationClaim
-        var nbf: NotBeforeClaim?
-
-        func verify(using algorithm: some JWTAlgorithm) async throws {
-            try self.exp.verifyNotExpired()
-            try self.nbf?.verifyNotBefore()
-        }
-    }
-
-    private let keys: JWTKeyCollection
-    private let issuer: String?
-    private let audience: String
-
-    /// - Parameter jwks: the issuer's key set (RFC 7517).
-    init(jwks: String, issuer: String?, audience: String) async throws {
-        self.keys = try await JWTKeyCollection().add(jwksJSON: jwks)
-        self.issuer = issuer
-        self.audience = audience
-    }
-
-    /// The token's subject; nil when it is not to be accepted.
-    func subject(of token: String) async -> String? {
-        // Why a token is refused is nobody's business but its issuer's.
-        guard let claims = try? await self.keys.verify(token, as: Claims.self) else { return nil }
-        guard let audience = claims.aud, audience.value.contains(self.audience) else { return nil }
-        if let issuer = self.issuer, claims.iss?.value != issuer { return nil }
-        return claims.sub?.value ?? ""
     }
 }

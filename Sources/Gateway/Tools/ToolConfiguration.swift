@@ -1,4 +1,4 @@
-internal import Foundation
+internal import FoundationEssentials
 
 /// The tools of a file or of a directory of files, complete and checked (`gateway.md` 2).
 public struct ToolConfiguration: Sendable, Equatable {
@@ -7,11 +7,11 @@ public struct ToolConfiguration: Sendable, Equatable {
 
     /// Reads a file, or all `.yaml` and `.yml` files directly in a directory.
     public init(path: String) throws(ToolFileError) {
-        var isDirectory: ObjCBool = false
+        var isDirectory = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
             throw ToolFileError("config path error: \(path) does not exist")
         }
-        self = try isDirectory.boolValue ? Self(directory: path) : Self(file: path)
+        self = try isDirectory ? Self(directory: path) : Self(file: path)
     }
 
     /// The tool that exists without a configuration.
@@ -36,8 +36,8 @@ public struct ToolConfiguration: Sendable, Equatable {
         var files: [(String, ToolFile)] = []
         for name in names.sorted() where name.hasSuffix(".yaml") || name.hasSuffix(".yml") {
             let full = path + "/" + name
-            var isDirectory: ObjCBool = false
-            guard FileManager.default.fileExists(atPath: full, isDirectory: &isDirectory), !isDirectory.boolValue else {
+            var isDirectory = false
+            guard FileManager.default.fileExists(atPath: full, isDirectory: &isDirectory), !isDirectory else {
                 continue
             }
             do throws(ToolFileError) {
@@ -59,7 +59,7 @@ public struct ToolConfiguration: Sendable, Equatable {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw ToolFileError("failed to open config file: cannot read \(path)")
         }
-        guard let text = String(data: data, encoding: .utf8) else {
+        guard let text = String(validating: data, as: UTF8.self) else {
             throw ToolFileError("failed to parse YAML: not UTF-8", file: path)
         }
         return text

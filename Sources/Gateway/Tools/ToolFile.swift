@@ -1,4 +1,4 @@
-internal import Yams
+internal import ActorResource
 
 /// One file of the tools configuration, read strictly (`gateway.md` 2), routes not resolved yet.
 struct ToolFile {
@@ -27,42 +27,23 @@ struct ToolFile {
     var templates: [String: Template] = [:]
     var tools: [Entry] = []
 
-    /// Largest file: far above any list of tools, far below what would hurt.
-    static let byteLimit = 4 << 20
-
     /// - Parameter name: of the file, for errors.
     init(yaml text: String, name: String) throws(ToolFileError) {
-        guard text.utf8.count <= Self.byteLimit else {
-            throw ToolFileError("failed to parse YAML: file is larger than \(Self.byteLimit) bytes", file: name)
+        let (documents, fault) = YAMLReader.read(text, file: name)
+        if let fault {
+            throw YAMLPlace(fault.position).error("failed to parse YAML: \(fault.message)")
         }
-        let root: Node?
-        do {
-            root = try Yams.compose(yaml: text)
-        } catch {
-            throw Self.syntaxError(error, name)
+        guard let root = documents.first else { return }
+        if documents.count > 1 {
+            throw YAMLPlace(documents[1].position).error("failed to parse YAML: a second document")
         }
-        guard let root else { return }
-        var reader = try YAMLObject(root, file: name, what: "configuration")
+        var reader = try YAMLObject(YAMLValue(node: root), what: "configuration")
         if let node = reader.take("defaults") { self.defaults = try Self.defaults(node, name) }
         if let node = reader.take("routes") { self.templates = try Self.templates(node, name) }
         if let node = reader.take("tools"), node.kind != .null {
             for element in try node.elements("tools") { self.tools.append(try Self.tool(element)) }
         }
         try reader.finish()
-    }
-
-    private static func syntaxError(_ error: any Error, _ name: String) -> ToolFileError {
-        guard let error = error as? YamlError else {
-            return ToolFileError("failed to parse YAML: \(error)", file: name)
-        }
-        switch error {
-        case .scanner(let context, let problem, let mark, yaml: _),
-            .parser(let context, let problem, let mark, yaml: _),
-            .composer(let context, let problem, let mark, yaml: _):
-            let text = context.map { "\($0.text), \(problem)" } ?? problem
-            return ToolFileError("failed to parse YAML: \(text)", file: name, line: mark.line)
-        default: return ToolFileError("failed to parse YAML: \(error)", file: name)
-        }
     }
 
     private static func defaults(_ node: YAMLValue, _ name: String) throws(ToolFileError) -> Defaults {

@@ -1,10 +1,15 @@
+internal import ActorResource
 internal import Support
-internal import Yams
 
 /// A place in a YAML file.
 struct YAMLPlace: Equatable {
-    var file: String
+    var file: String?
     var line: Int?
+
+    init(_ position: SourcePosition?) {
+        self.file = position?.file
+        self.line = position?.line
+    }
 
     func error(_ text: String) -> ToolFileError { ToolFileError(text, file: self.file, line: self.line) }
 }
@@ -15,17 +20,16 @@ struct YAMLValue {
         case null, scalar, array, object
     }
 
-    let node: Node
-    let file: String
+    let node: SourceNode
 
-    var place: YAMLPlace { YAMLPlace(file: self.file, line: self.node.mark?.line) }
+    var place: YAMLPlace { YAMLPlace(self.node.position) }
 
     var kind: Kind {
-        switch self.node {
-        case .scalar: self.node.null == nil ? .scalar : .null
+        switch self.node.value {
+        case .null: .null
+        case .bool, .number, .string: .scalar
         case .sequence: .array
         case .mapping: .object
-        case .alias: .null
         }
     }
 
@@ -35,8 +39,8 @@ struct YAMLValue {
 
     /// A string; scalars of other types are read as the text they are written with.
     func text() throws(ToolFileError) -> String {
-        guard case .scalar(let scalar) = self.node else { throw self.mismatch("a string") }
-        return scalar.string
+        guard self.node.elements == nil, self.node.members == nil else { throw self.mismatch("a string") }
+        return self.node.text
     }
 
     func boolean() throws(ToolFileError) -> Bool {
@@ -46,12 +50,12 @@ struct YAMLValue {
 
     /// A whole number that the database's column holds.
     func integer() throws(ToolFileError) -> Int {
-        guard let value = self.node.int, Int32(exactly: value) != nil else { throw self.mismatch("an integer") }
+        guard let value = self.node.integer, Int32(exactly: value) != nil else { throw self.mismatch("an integer") }
         return value
     }
 
     func number() throws(ToolFileError) -> Double {
-        guard let value = self.node.float ?? self.node.int.map({ Double($0) }) else { throw self.mismatch("a number") }
+        guard case .number(let value) = self.node.value else { throw self.mismatch("a number") }
         return value
     }
 
@@ -67,63 +71,52 @@ struct YAMLValue {
     }
 
     func elements(_ name: String) throws(ToolFileError) -> [YAMLValue] {
-        guard case .sequence(let sequence) = self.node else { throw self.mismatch("a list as \(name)") }
-        return sequence.map { YAMLValue(node: $0, file: self.file) }
+        guard let elements = self.node.elements else { throw self.mismatch("a list as \(name)") }
+        return elements.map { YAMLValue(node: $0) }
     }
 
-    /// Members in the order of the file; a repeated key is an error.
+    /// Members in the order of the file; their names are unique.
     func members(_ name: String) throws(ToolFileError) -> [(String, YAMLValue)] {
-        guard case .mapping(let mapping) = self.node else { throw self.mismatch("a map as \(name)") }
-        var seen: Set<String> = []
-        var members: [(String, YAMLValue)] = []
-        for (key, value) in mapping {
-            guard case .scalar(let scalar) = key else { throw self.mismatch("text as key of \(name)") }
-            guard seen.insert(scalar.string).inserted else {
-                let place = YAMLPlace(file: self.file, line: key.mark?.line)
-                throw place.error("failed to parse YAML: key \(quoted(scalar.string)) is given twice")
-            }
-            members.append((scalar.string, YAMLValue(node: value, file: self.file)))
-        }
-        return members
+        guard let members = self.node.members else { throw self.mismatch("a map as \(name)") }
+        return members.map { ($0.name, YAMLValue(node: $0.node)) }
     }
 
     /// The value as JSON, for defaults, headers and schemas.
     var json: RawJSON {
         var writer = JSONWriter()
-        self.write(to: &writer, depth: 0)
+        Self.write(self.node, to: &writer)
         return RawJSON(trusted: writer.bytes)
     }
 
-    private func write(to writer: inout JSONWriter, depth: Int) {
-        guard depth < JSONWriter.depthLimit - 1 else { return writer.null() }
-        switch self.node {
-        case .scalar: self.writeScalar(to: &writer)
-        case .sequence(let sequence):
+    /// The reader's limit of nesting is the writer's.
+    private static func write(_ node: SourceNode, to writer: inout JSONWriter) {
+        switch node.value {
+        case .null: writer.null()
+        case .bool(let value): writer.bool(value)
+        case .number(let value): self.write(value, writtenAs: node.text, to: &writer)
+        case .string(let value): writer.string(value)
+        case .sequence(let elements):
             writer.beginArray()
-            for node in sequence { YAMLValue(node: node, file: self.file).write(to: &writer, depth: depth + 1) }
+            for element in elements { self.write(element, to: &writer) }
             writer.endArray()
-        case .mapping(let mapping):
+        case .mapping(let members):
             writer.beginObject()
-            for (key, value) in mapping {
-                writer.name(key.scalar?.string ?? "")
-                YAMLValue(node: value, file: self.file).write(to: &writer, depth: depth + 1)
+            for member in members {
+                writer.name(member.name)
+                self.write(member.node, to: &writer)
             }
             writer.endObject()
-        case .alias: writer.null()
         }
     }
 
-    private func writeScalar(to writer: inout JSONWriter) {
-        if self.node.null != nil {
-            writer.null()
-        } else if let value = self.node.bool {
-            writer.bool(value)
-        } else if let value = self.node.int {
-            writer.integer(value)
-        } else if let value = self.node.float, value.isFinite {
-            writer.number(value)
+    private static func write(_ value: Double, writtenAs text: String, to writer: inout JSONWriter) {
+        // From 2^53 on a Double cannot tell neighbours apart, but the text can.
+        if value.magnitude >= 0x1p53, let whole = Int(text) {
+            writer.integer(whole)
+        } else if let whole = Int(exactly: value) {
+            writer.integer(whole)
         } else {
-            writer.string(self.node.scalar?.string ?? "")
+            writer.number(value)
         }
     }
 }
@@ -132,10 +125,6 @@ struct YAMLValue {
 struct YAMLObject {
     private var members: [(String, YAMLValue)]
     private let what: String
-
-    init(_ node: Node, file: String, what: String) throws(ToolFileError) {
-        try self.init(YAMLValue(node: node, file: file), what: what)
-    }
 
     init(_ value: YAMLValue, what: String) throws(ToolFileError) {
         self.members = try value.members(what)

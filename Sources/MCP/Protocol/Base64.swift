@@ -1,5 +1,5 @@
-/// Base64 (RFC 4648 section 4), strict: padding and alphabet must be right, unused bits zero.
-enum Base64 {
+/// Base64 (RFC 4648), strict: padding and alphabet must be right, unused bits zero.
+package enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     private static let padding = UInt8(ascii: "=")
 
@@ -22,6 +22,22 @@ enum Base64 {
             }
         }
         return bits == 0 ? output : nil
+    }
+
+    /// The URL-safe alphabet without padding (section 5), as in tokens.
+    package static func decodeURLSafe(_ text: some Collection<UInt8>) -> [UInt8]? {
+        var standard: [UInt8] = []
+        standard.reserveCapacity(text.count + 3)
+        for byte in text {
+            switch byte {
+            case UInt8(ascii: "-"): standard.append(UInt8(ascii: "+"))
+            case UInt8(ascii: "_"): standard.append(UInt8(ascii: "/"))
+            case UInt8(ascii: "+"), UInt8(ascii: "/"), self.padding: return nil
+            default: standard.append(byte)
+            }
+        }
+        while !standard.count.isMultiple(of: 4) { standard.append(self.padding) }
+        return self.decode(standard)
     }
 
     static func encode(_ bytes: [UInt8]) -> String {

@@ -5,17 +5,21 @@ internal import Support
 public final class EmbeddedQueueClient: QueueClient {
     private struct Send: Sendable {
         let publication: Publication
-        let result: CheckedContinuation<Void, any Error>
+        let completion: SendCompletion
     }
 
     private let writer: BatchWriter<Send>
     private let path: String
 
+    /// Between two commits: they keep the disk from those of the gateway's store, which callers wait for.
+    private static let gatheringNanoseconds: UInt64 = 3_000_000
+
     /// Opens the file, and creates it when it does not exist.
     public init(path: String) throws(QueueClientError) {
-        // Opened here as well, so that a bad path is known before the first send.
-        _ = try Self.open(path)
-        let writer = BatchWriter<Send>(name: "local-queue") { batches in Self.run(batches, path) }
+        // Opened here, so that a bad path is known before the first send; from here on the writer's alone.
+        nonisolated(unsafe) let queue = try Self.open(path)
+        let pause = Self.gatheringNanoseconds
+        let writer = BatchWriter<Send>(name: "local-queue", gatheringNanoseconds: pause) { Self.run($0, queue) }
         guard let writer else { throw .unavailable(reason: "cannot start a thread") }
         self.writer = writer
         self.path = path
@@ -23,11 +27,19 @@ public final class EmbeddedQueueClient: QueueClient {
 
     /// See `QueueClient`.
     public func send(_ body: [UInt8], messageID: String, to queueName: String) async throws {
+        try await self.sendByPosting(body, messageID: messageID, to: queueName)
+    }
+
+    /// See `QueueClient`.
+    public func post(
+        _ body: [UInt8],
+        messageID: String,
+        to queueName: String,
+        completion: @escaping SendCompletion
+    ) {
         let publication = Publication(queueName: queueName, envelopeID: messageID, body: body)
-        try await withCheckedThrowingContinuation { continuation in
-            if !self.writer.submit(Send(publication: publication, result: continuation)) {
-                continuation.resume(throwing: QueueClientError.closed)
-            }
+        if !self.writer.submit(Send(publication: publication, completion: completion)) {
+            completion(.failure(QueueClientError.closed))
         }
     }
 
@@ -49,24 +61,18 @@ public final class EmbeddedQueueClient: QueueClient {
         }
     }
 
-    private static func run(_ batches: BatchWriter<Send>, _ path: String) {
-        var queue: LocalQueue?
+    private static func run(_ batches: BatchWriter<Send>, _ queue: LocalQueue) {
         while true {
             let batch = batches.nextBatch()
             guard !batch.isEmpty else { return }
-            do throws(QueueClientError) {
-                if queue == nil { queue = try self.open(path) }
-                if let queue { self.send(batch, through: queue) }
-            } catch {
-                for send in batch { send.result.resume(throwing: error) }
-            }
+            self.send(batch, through: queue)
         }
     }
 
     private static func send(_ batch: [Send], through queue: LocalQueue) {
         do {
             try queue.send(batch.map(\.publication))
-            for send in batch { send.result.resume() }
+            for send in batch { send.completion(.success(())) }
         } catch {
             // One message may have been at fault for all of them.
             guard batch.count > 1, !error.isPassing else { return self.fail(batch, error) }
@@ -75,7 +81,7 @@ public final class EmbeddedQueueClient: QueueClient {
     }
 
     private static func fail(_ batch: [Send], _ error: LocalQueueError) {
-        for send in batch { send.result.resume(throwing: self.translated(error, send.publication)) }
+        for send in batch { send.completion(.failure(self.translated(error, send.publication))) }
     }
 
     private static func translated(_ error: LocalQueueError, _ publication: Publication) -> QueueClientError {

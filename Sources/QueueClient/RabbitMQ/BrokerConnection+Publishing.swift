@@ -23,6 +23,13 @@ extension BrokerConnection {
         try self.checkReply("confirm.select")
     }
 
+    /// While packets are held, only full ones leave: the library writes every frame by itself.
+    func holdPackets(_ holds: Bool) {
+        var value: Int32 = holds ? 1 : 0
+        // A hint: without it there are just more packets.
+        setsockopt(self.descriptor, Int32(IPPROTO_TCP), TCP_CORK, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+
     /// Writes one publication: persistent, mandatory, JSON (`gateway.md` 9.2, `sidecar.md` 6.3).
     func publish(_ body: [UInt8], exchange: String, routingKey: String, messageID: String) throws(Failure) {
         let status = withAMQPBytes(exchange) { exchange in

@@ -14,8 +14,11 @@ final class PublisherLoop {
     private static let windowCount = 2048
     /// Bytes handed to the library before confirms are looked at, so that both sides keep reading.
     private static let burstByteCount = 1 << 20
+    /// A publication leaves at once when none is on its way. What comes while some are leaves together, this long after
+    /// them: broker and gateway work a third less per message in such bursts than one by one.
+    private static let gatheringNanoseconds: UInt64 = 3_000_000
     /// Longest sleep: heartbeats and deadlines are checked this often.
-    private static let tickMilliseconds: UInt64 = 250
+    private static let tickMilliseconds: Int32 = 250
 
     private let configuration: RabbitMQClientConfiguration
     private let mailbox: SendMailbox
@@ -25,6 +28,8 @@ final class PublisherLoop {
     private var waiting: [Send] = []
     private var probes: [CheckedContinuation<Void, any Error>] = []
     private var isBlocked = false
+    /// When the next burst may leave although the broker has not confirmed the last.
+    private var gatheredAt: UInt64 = 0
     private var isClosing = false
     private var backoff = Backoff(base: .milliseconds(200), cap: .seconds(5), jitter: 0.2)
     private var nextAttempt: UInt64 = 0
@@ -115,18 +120,17 @@ final class PublisherLoop {
         case ReplyCode.preconditionFailed:
             guard let longest = sends.indices.max(by: { sends[$0].body.count < sends[$1].body.count }) else { return }
             let send = sends.remove(at: longest)
-            send.result.resume(
-                throwing: QueueClientError.messageTooLarge(
-                    queue: send.queueName,
-                    byteCount: send.body.count,
-                    reason: failure.text
-                )
+            let error = QueueClientError.messageTooLarge(
+                queue: send.queueName,
+                byteCount: send.body.count,
+                reason: failure.text
             )
+            send.completion(.failure(error))
         case ReplyCode.notFound: return  // The exchange was deleted; connecting declares it again.
         default:
             for send in sends {
                 let error = QueueClientError.refused(queue: send.queueName, reason: failure.text)
-                send.result.resume(throwing: error)
+                send.completion(.failure(error))
             }
             sends.removeAll()
         }
@@ -137,14 +141,20 @@ final class PublisherLoop {
     private func exchangeWithBroker() {
         guard let connection = self.connection else { return }
         do throws(BrokerConnection.Failure) {
-            try self.publishWaiting(connection)
             while let event = try connection.nextEvent() { try self.handle(event) }
+            if !self.isGathering { try self.publishWaiting(connection) }
         } catch {
             self.connectionFailed(error)
         }
     }
 
+    private var isGathering: Bool { !self.ledger.isEmpty && MonotonicClock.nanoseconds() < self.gatheredAt }
+
     private func publishWaiting(_ connection: BrokerConnection) throws(BrokerConnection.Failure) {
+        guard !self.waiting.isEmpty else { return }
+        connection.holdPackets(self.waiting.count > 1)
+        defer { connection.holdPackets(false) }
+        self.gatheredAt = MonotonicClock.nanoseconds() + Self.gatheringNanoseconds
         var count = 0
         var byteCount = 0
         defer { self.waiting.removeFirst(count) }
@@ -186,14 +196,14 @@ final class PublisherLoop {
 
     private func settle(_ outcome: PublicationLedger<Send>.Outcome) {
         switch outcome {
-        case .accepted(let send): send.result.resume()
+        case .accepted(let send): send.completion(.success(()))
         case .retryDirectly(var send):
             send.isDirect = true
             self.waiting.append(send)
-        case .missing(let send): send.result.resume(throwing: QueueClientError.queueMissing(send.queueName))
+        case .missing(let send): send.completion(.failure(QueueClientError.queueMissing(send.queueName)))
         case .refused(let send):
             let error = QueueClientError.refused(queue: send.queueName, reason: "the broker answered basic.nack")
-            send.result.resume(throwing: error)
+            send.completion(.failure(error))
         }
     }
 
@@ -203,7 +213,7 @@ final class PublisherLoop {
         let now = MonotonicClock.nanoseconds()
         let limit = GoDuration(self.configuration.sendTimeout).description
         for send in self.ledger.expire(now: now) {
-            send.result.resume(throwing: QueueClientError.timedOut(queue: send.queueName, after: limit))
+            send.completion(.failure(QueueClientError.timedOut(queue: send.queueName, after: limit)))
         }
         guard self.waiting.contains(where: { $0.deadline <= now }) else { return }
         for send in self.waiting where send.deadline <= now {
@@ -211,21 +221,31 @@ final class PublisherLoop {
                 self.connection == nil
                 ? .unavailable(reason: self.lastFailure)
                 : .timedOut(queue: send.queueName, after: limit)
-            send.result.resume(throwing: error)
+            send.completion(.failure(error))
         }
         self.waiting.removeAll { $0.deadline <= now }
     }
 
     /// Until the broker says something, somebody sends, or a tick is over.
     private func sleep() {
-        let canPublish =
-            self.connection != nil && !self.isBlocked && self.ledger.outstandingCount < Self.windowCount
-        if canPublish, !self.waiting.isEmpty { return }
-        var descriptors = [pollfd(fd: self.mailbox.signal.descriptor, events: Int16(POLLIN), revents: 0)]
-        if let connection = self.connection {
-            descriptors.append(pollfd(fd: connection.descriptor, events: Int16(POLLIN), revents: 0))
+        guard let connection = self.connection else {
+            return self.poll([self.mailbox.signal.descriptor], milliseconds: Self.tickMilliseconds)
         }
-        _ = poll(&descriptors, nfds_t(descriptors.count), Int32(Self.tickMilliseconds))
+        if self.isGathering {
+            // Sends and confirms come meanwhile without waking anybody.
+            let rest = self.gatheredAt - min(self.gatheredAt, MonotonicClock.nanoseconds())
+            usleep(UInt32(rest / 1000))
+            return
+        }
+        let canPublish = !self.isBlocked && self.ledger.outstandingCount < Self.windowCount
+        if canPublish, !self.waiting.isEmpty { return }
+        let descriptors = [self.mailbox.signal.descriptor, connection.descriptor]
+        self.poll(descriptors, milliseconds: Self.tickMilliseconds)
+    }
+
+    private func poll(_ descriptors: [Int32], milliseconds: Int32) {
+        var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        _ = Glibc.poll(&entries, nfds_t(entries.count), milliseconds)
     }
 }
 

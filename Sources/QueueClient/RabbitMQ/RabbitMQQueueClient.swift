@@ -25,22 +25,28 @@ public final class RabbitMQQueueClient: QueueClient {
     /// See `QueueClient`.
     public func send(_ body: [UInt8], messageID: String, to queueName: String) async throws {
         try Task.checkCancellation()
+        try await self.sendByPosting(body, messageID: messageID, to: queueName)
+    }
+
+    /// See `QueueClient`.
+    public func post(
+        _ body: [UInt8],
+        messageID: String,
+        to queueName: String,
+        completion: @escaping SendCompletion
+    ) {
         guard (1...QueueName.maximumByteCount).contains(queueName.utf8.count) else {
-            throw QueueClientError.queueMissing(queueName)
+            return completion(.failure(QueueClientError.queueMissing(queueName)))
         }
-        let deadline = MonotonicClock.nanoseconds() + self.sendTimeoutNanoseconds
-        // The property is a short string; an id that does not fit is still in the body.
-        let messageID = String(decoding: messageID.utf8.prefix(QueueName.maximumByteCount), as: UTF8.self)
-        try await withCheckedThrowingContinuation { continuation in
-            let send = SendMailbox.Send(
-                body: body,
-                messageID: messageID,
-                queueName: queueName,
-                deadline: deadline,
-                result: continuation
-            )
-            if let refusal = self.mailbox.put(.send(send)) { continuation.resume(throwing: refusal) }
-        }
+        let send = SendMailbox.Send(
+            body: body,
+            // The property is a short string; an id that does not fit is still in the body.
+            messageID: String(decoding: messageID.utf8.prefix(QueueName.maximumByteCount), as: UTF8.self),
+            queueName: queueName,
+            deadline: MonotonicClock.nanoseconds() + self.sendTimeoutNanoseconds,
+            completion: completion
+        )
+        if let refusal = self.mailbox.put(.send(send)) { completion(.failure(refusal)) }
     }
 
     /// See `QueueClient`.

@@ -9,7 +9,7 @@ final class SendMailbox: Sendable {
         let messageID: String
         let queueName: String
         let deadline: UInt64
-        let result: CheckedContinuation<Void, any Error>
+        let completion: SendCompletion
         var isDirect = false
     }
 

@@ -8,7 +8,7 @@ import json
 import threading
 import urllib.parse
 
-from .http_server import Handler, Server
+from localservers.http_server import Handler, Server
 
 ROLE = "arn:aws:iam::123456789012:role/asya"
 

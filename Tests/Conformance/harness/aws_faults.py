@@ -7,7 +7,7 @@ import time
 import urllib.parse
 from datetime import datetime, timezone
 
-from .http_server import Handler, Server
+from localservers.http_server import Handler, Server
 
 
 class FaultProxy(Server):

@@ -77,8 +77,9 @@ final class PostgresConnection {
             throw self.connectionFailure()
         }
         let name = try self.prepare(sql)
-        let sent = PostgresValue.withPointers(to: values) { pointers in
-            PQsendQueryPrepared(self.handle, name, Int32(values.count), pointers, nil, nil, 1)
+        let sent = PostgresValue.withPointers(to: values) { lent in
+            let (pointers, byteCounts, formats) = (lent.pointers, lent.byteCounts, lent.formats)
+            return PQsendQueryPrepared(self.handle, name, Int32(values.count), pointers, byteCounts, formats, 1)
         }
         guard sent == 1 else { throw self.connectionFailure() }
         self.queued.append(.rows)

@@ -14,11 +14,23 @@ enum PostgresStatement {
         SELECT \(stateColumns) FROM envelopes WHERE deadline IS NOT NULL AND status NOT IN ('succeeded', 'failed')
             AND deadline <= $1 ORDER BY deadline LIMIT $2 FOR UPDATE SKIP LOCKED
         """
-    static let saveState = """
-        UPDATE envelopes SET status = $2, route_actors = $3, progress_percent = $4, current_actor_idx = $5,
-            current_actor_name = $6, message = $7, error = $8, completed_actors = $9, actors_completed = $10,
-            total_actors = $11, cancelled_at = $12, result_uri = $13, result = COALESCE($14, result) WHERE id = $1
+    /// Many states at once, a column per parameter.
+    static let saveStates = """
+        UPDATE envelopes SET status = n.status, route_actors = n.route_actors::text[],
+            progress_percent = n.progress_percent::numeric, current_actor_idx = n.current_actor_idx::integer,
+            current_actor_name = n.current_actor_name, message = n.message, error = n.error,
+            completed_actors = n.completed_actors, actors_completed = n.actors_completed::integer,
+            total_actors = n.total_actors::integer, cancelled_at = n.cancelled_at::timestamptz,
+            result_uri = n.result_uri, result = COALESCE(n.result::jsonb, envelopes.result)
+        FROM \(rows(of: 14)) AS n(id, status, route_actors, progress_percent, current_actor_idx, current_actor_name,
+            message, error, completed_actors, actors_completed, total_actors, cancelled_at, result_uri, result)
+        WHERE envelopes.id = n.id
         """
+
+    /// Parameters $1 … $count, each a column.
+    private static func rows(of count: Int) -> String {
+        "unnest(" + (1...count).map { "$\($0)::text[]" }.joined(separator: ", ") + ")"
+    }
 
     static func saveValues(_ state: EnvelopeState, _ result: RawJSON?) -> [PostgresValue] {
         [
@@ -30,9 +42,15 @@ enum PostgresStatement {
     }
 
     static let childDone = "UPDATE envelopes SET children_done = children_done + 1 WHERE id = $1"
-    static let insertUpdate = """
+    /// Many entries at once, a column per parameter; they get their numbers in the order of the rows.
+    static let insertUpdates = """
         INSERT INTO envelope_updates (envelope_id, status, message, result, error, actor, actors, current_actor_idx,
-            progress_percent, envelope_state, timestamp) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+            progress_percent, envelope_state, timestamp)
+        SELECT envelope_id, status, message, result::jsonb, error, actor, actors::text[], current_actor_idx::integer,
+            progress_percent::numeric, envelope_state, timestamp::timestamptz
+        FROM \(rows(of: 11)) WITH ORDINALITY AS n(envelope_id, status, message, result, error, actor, actors,
+            current_actor_idx, progress_percent, envelope_state, timestamp, position)
+        ORDER BY position
         """
 
     static func updateValues(_ update: EnvelopeUpdate) -> [PostgresValue] {
@@ -47,24 +65,32 @@ enum PostgresStatement {
 
     // MARK: Creating
 
-    private static let insert = """
-        INSERT INTO envelopes (id, status, route_actors, route_current, payload, timeout_sec, deadline, created_at,
-            updated_at, progress_percent, current_actor_idx, message, total_actors, parent_id, route_metadata, headers,
-            tool, principal)
+    private static let insertedColumns = """
+        id, status, route_actors, route_current, payload, timeout_sec, deadline, created_at, updated_at,
+        progress_percent, current_actor_idx, message, total_actors, parent_id, route_metadata, headers, tool, principal
+        """
+    /// Its id when the envelope is new.
+    static let insertEnvelope = """
+        INSERT INTO envelopes (\(insertedColumns))
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
         ON CONFLICT (id) DO NOTHING RETURNING id
         """
-    /// 1 when the envelope is new.
-    static let insertEnvelope = """
-        WITH e AS (\(insert)) SELECT count(*) FROM e
-        """
-    /// An envelope with its first history entry and the mark that it has to be sent; 1 when it is new.
-    static let insertCall = """
-        WITH e AS (\(insert)),
+    /// Many envelopes at once, a column per parameter, each with its first history entry and the mark that it has to be
+    /// sent; the ids of those that are new.
+    static let insertCalls = """
+        WITH e AS (INSERT INTO envelopes (\(insertedColumns))
+                SELECT id, status, route_actors::text[], route_current::integer, payload::jsonb, timeout_sec::integer,
+                    deadline::timestamptz, created_at::timestamptz, created_at::timestamptz, progress_percent::numeric,
+                    current_actor_idx::integer, message, total_actors::integer, parent_id, route_metadata::jsonb,
+                    headers::jsonb, tool, principal
+                FROM \(rows(of: 17)) AS n(id, status, route_actors, route_current, payload, timeout_sec, deadline,
+                    created_at, progress_percent, current_actor_idx, message, total_actors, parent_id, route_metadata,
+                    headers, tool, principal)
+                ON CONFLICT (id) DO NOTHING RETURNING id, status, message, created_at),
             u AS (INSERT INTO envelope_updates (envelope_id, status, message, timestamp)
-                SELECT id, $2, $11, $8 FROM e),
-            o AS (INSERT INTO asya_gateway_outbox (envelope_id, created_at) SELECT id, $8 FROM e)
-        SELECT count(*) FROM e
+                SELECT id, status, message, created_at FROM e),
+            o AS (INSERT INTO asya_gateway_outbox (envelope_id, created_at) SELECT id, created_at FROM e)
+        SELECT id FROM e
         """
 
     static func insertValues(_ new: NewEnvelope) -> [PostgresValue] {
@@ -111,13 +137,14 @@ enum PostgresStatement {
 
     // MARK: Pruning
 
+    /// By time of creation, for which there is an index: nothing is updated before it is created.
     static let pruneEnvelopes = """
         DELETE FROM envelopes WHERE id IN (SELECT id FROM envelopes WHERE status IN ('succeeded', 'failed')
-            AND updated_at < $1 ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+            AND updated_at < $1 AND created_at < $1 ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)
         """
     static let pruneSurplus = """
         DELETE FROM envelopes WHERE id IN (SELECT id FROM envelopes WHERE status IN ('succeeded', 'failed')
-            ORDER BY updated_at LIMIT least($2::bigint, greatest(0, (SELECT count(*) FROM envelopes) - $1::bigint))
+            ORDER BY created_at LIMIT least($2::bigint, greatest(0, (SELECT count(*) FROM envelopes) - $1::bigint))
             FOR UPDATE SKIP LOCKED)
         """
     static let pruneHistory = """

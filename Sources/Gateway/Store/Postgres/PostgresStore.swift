@@ -1,22 +1,16 @@
 internal import Logging
 internal import Support
-internal import Synchronization
 
 /// The store for several replicas. One thread writes in batches, a few read in pipelines, one listens.
 public final class PostgresStore: EnvelopeStore {
     private let writer: BatchWriter<PostgresWrite>
     private let readers: [BatchWriter<PostgresRead>]
     private let listener: PostgresListener
-    private let handler: HandlerBox
+    private let changed: StoreChangeHandler
     private let metrics: GatewayMetrics
 
     /// Reading threads at most: each keeps a pipeline of requests going, so a few saturate a server.
     private static let readerLimit = 3
-
-    private final class HandlerBox: Sendable {
-        let handler = Mutex<(@Sendable (StoreChange) -> Void)?>(nil)
-        func call(_ change: StoreChange) { self.handler.withLock { $0 }?(change) }
-    }
 
     /// Connects once, migrates if it should, and starts the threads.
     ///
@@ -32,11 +26,11 @@ public final class PostgresStore: EnvelopeStore {
         logger: Logger
     ) throws {
         try Self.prepare(url: url, migrates: migrates)
-        let handler = HandlerBox()
+        let changed = StoreChangeHandler()
         let replica = UUIDText.random()
         let writer = BatchWriter<PostgresWrite>(name: "pg-writer") { batches in
-            let link = PostgresLink(url: url, ages: ages, metrics: metrics)
-            PostgresWriterSession(link: link, replica: replica) { handler.call(.envelopes($0)) }.run(batches)
+            let link = PostgresLink(url: url, settings: PostgresLink.writerSettings, ages: ages, metrics: metrics)
+            PostgresWriterSession(link: link, replica: replica) { changed(.envelopes($0)) }.run(batches)
         }
         let readerCount = min(max(1, maximumConnections - 2), Self.readerLimit)
         let readers = (0..<readerCount).compactMap { _ in
@@ -47,13 +41,11 @@ public final class PostgresStore: EnvelopeStore {
         }
         // One writes and one listens.
         metrics.databaseConnections(limit: readerCount + 2)
-        let listener = PostgresListener(url: url, replica: replica, metrics: metrics, logger: logger) {
-            handler.call($0)
-        }
+        let listener = PostgresListener(url: url, replica: replica, metrics: metrics, logger: logger) { changed($0) }
         guard let writer, readers.count == readerCount, let listener else {
             throw StoreError.unavailable("cannot start a thread")
         }
-        self.handler = handler
+        self.changed = changed
         self.writer = writer
         self.readers = readers
         self.listener = listener
@@ -147,8 +139,11 @@ public final class PostgresStore: EnvelopeStore {
     }
 
     /// See `EnvelopeStore`.
-    public func markSent(_ id: String) async throws {
-        _ = try await self.write("mark_sent", .markSent(id))
+    public func markSent(_ id: String, failed: @escaping @Sendable (any Error) -> Void) {
+        let write = PostgresWrite(operation: .markSent(id)) { answer in
+            if case .failure(let error) = answer { failed(error) }
+        }
+        if !self.writer.submitPatiently(write) { failed(StoreError.closed) }
     }
 
     /// See `EnvelopeStore`.
@@ -218,7 +213,7 @@ public final class PostgresStore: EnvelopeStore {
 
     /// See `EnvelopeStore`.
     public func setChangeHandler(_ handler: @escaping @Sendable (StoreChange) -> Void) {
-        self.handler.handler.withLock { $0 = handler }
+        self.changed.set(handler)
     }
 
     /// See `EnvelopeStore`.

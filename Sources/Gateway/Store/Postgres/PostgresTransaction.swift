@@ -11,9 +11,22 @@ struct PostgresTransaction {
     private var updates: [EnvelopeUpdate] = []
     private var sent: [String] = []
     private var keyOutcomes: [CreationOutcome?] = []
-    /// Statements whose result decides an answer: position in the pipeline and in the answers.
-    private var insertions: [(statement: Int, answer: Int, id: String)] = []
+    /// Calls to insert, with the positions of their answers.
+    private var calls: [(values: [PostgresValue], insertion: Insertion)] = []
+    /// New envelopes that have a parent.
+    private var children: [(parentID: String, id: String)] = []
+    /// Statements whose result decides answers: position in the pipeline, and whose.
+    private var insertions: [(statement: Int, of: [Insertion])] = []
     private var statementCount = 0
+
+    private struct Insertion {
+        var answer: Int
+        var id: String
+    }
+
+    /// Bytes of the rows in one statement, the last one's not counted: the server copies its parameters more than once,
+    /// and takes a gigabyte at most.
+    private static let statementByteLimit = 4 << 20
 
     init(connection: PostgresConnection, replica: String, now: EpochTime) {
         self.connection = connection
@@ -112,12 +125,15 @@ struct PostgresTransaction {
     }
 
     private mutating func create(_ new: NewEnvelope, answerIndex: Int) throws -> PostgresWrite.Answer {
-        self.insertions.append((self.statementCount, answerIndex, new.record.state.id))
-        let sql = new.needsSending ? PostgresStatement.insertCall : PostgresStatement.insertEnvelope
-        try self.enqueue(sql, PostgresStatement.insertValues(new))
-        if let parentID = new.record.state.parentID {
-            try self.enqueue(PostgresStatement.addChild, [.text(parentID), .text(new.record.state.id)])
+        let insertion = Insertion(answer: answerIndex, id: new.record.state.id)
+        let values = PostgresStatement.insertValues(new)
+        if new.needsSending {
+            self.calls.append((values, insertion))
+        } else {
+            self.insertions.append((self.statementCount, [insertion]))
+            try self.enqueue(PostgresStatement.insertEnvelope, values)
         }
+        if let parentID = new.record.state.parentID { self.children.append((parentID, new.record.state.id)) }
         return .created(.created)
     }
 
@@ -137,29 +153,64 @@ struct PostgresTransaction {
     // MARK: Writing
 
     private mutating func writeBack() throws {
-        for id in self.touched.sorted() {
-            guard let state = self.states[id] else { continue }
-            try self.enqueue(PostgresStatement.saveState, PostgresStatement.saveValues(state, self.results[id]))
-            if state.status.isTerminal, let parentID = state.parentID {
-                try self.enqueue(PostgresStatement.childDone, [.text(parentID)])
-            }
+        try self.insertCalls()
+        for (parentID, id) in self.children {
+            try self.enqueue(PostgresStatement.addChild, [.text(parentID), .text(id)])
         }
-        for update in self.updates {
-            try self.enqueue(PostgresStatement.insertUpdate, PostgresStatement.updateValues(update))
-        }
+        try self.saveStates()
+        _ = try self.enqueue(PostgresStatement.insertUpdates, rows: self.updates.map(PostgresStatement.updateValues))
         if !self.sent.isEmpty { try self.enqueue(PostgresStatement.markSent, [.texts(self.sent)]) }
         for payload in ReplicaNotification.payloads(from: self.replica, ids: Array(self.changed)) {
             try self.enqueue(PostgresStatement.notify, [.text(payload)])
         }
     }
 
+    /// One statement for many rows, or several where their values are large; returns how many rows each has.
+    private mutating func enqueue(_ sql: String, rows: [[PostgresValue]]) throws -> [Int] {
+        var counts: [Int] = []
+        var rest = rows[...]
+        while !rest.isEmpty {
+            var byteCount = 0
+            let part = rest.prefix { row in
+                defer { byteCount += row.reduce(0) { $0 + $1.byteCount } }
+                return byteCount < Self.statementByteLimit
+            }
+            try self.enqueue(sql, PostgresValue.columns(of: Array(part)))
+            counts.append(part.count)
+            rest = rest.dropFirst(part.count)
+        }
+        return counts
+    }
+
+    private mutating func insertCalls() throws {
+        var statement = self.statementCount
+        var rest = self.calls[...]
+        for count in try self.enqueue(PostgresStatement.insertCalls, rows: self.calls.map(\.values)) {
+            self.insertions.append((statement, rest.prefix(count).map(\.insertion)))
+            rest = rest.dropFirst(count)
+            statement += 1
+        }
+    }
+
+    private mutating func saveStates() throws {
+        let states = self.touched.compactMap { self.states[$0] }
+        let rows = states.map { PostgresStatement.saveValues($0, self.results[$0.id]) }
+        _ = try self.enqueue(PostgresStatement.saveStates, rows: rows)
+        // In the order of their ids, as every replica locks them.
+        for parentID in states.filter(\.status.isTerminal).compactMap(\.parentID).sorted() {
+            try self.enqueue(PostgresStatement.childDone, [.text(parentID)])
+        }
+    }
+
     /// Ids that were taken; then who has them is asked once more.
     private func readInsertions(_ written: [PostgresResult], _ answers: inout [PostgresWrite.Answer]) throws {
-        for (statement, answer, id) in self.insertions {
-            let inserted = written[statement].rows { $0.integer(0) ?? 0 }.first ?? 0
-            guard inserted == 0 else { continue }
-            let parents = try self.connection.query("SELECT parent_id FROM envelopes WHERE id = $1", [.text(id)])
-            answers[answer] = .created(.exists(parentID: parents.rows { $0.text(0) }.first ?? nil))
+        for (statement, insertions) in self.insertions {
+            let inserted = Set(written[statement].rows { $0.text(0) ?? "" })
+            for insertion in insertions where !inserted.contains(insertion.id) {
+                let sql = "SELECT parent_id FROM envelopes WHERE id = $1"
+                let parents = try self.connection.query(sql, [.text(insertion.id)])
+                answers[insertion.answer] = .created(.exists(parentID: parents.rows { $0.text(0) }.first ?? nil))
+            }
         }
     }
 

@@ -1,9 +1,15 @@
 internal import CPostgres
 
-/// A parameter, as the text that PostgreSQL reads.
+/// A parameter, as the text that PostgreSQL reads, or a column of such texts.
 struct PostgresValue {
-    /// UTF-8 with a zero byte behind it; nil for NULL.
-    fileprivate let bytes: [UInt8]?
+    /// UTF-8 with a zero byte behind it, or the binary form of an array; nil for NULL.
+    private let bytes: [UInt8]?
+    private let isBinary: Bool
+
+    private init(bytes: [UInt8]?, isBinary: Bool = false) {
+        self.bytes = bytes
+        self.isBinary = isBinary
+    }
 
     static let null = PostgresValue(bytes: nil)
 
@@ -40,15 +46,60 @@ struct PostgresValue {
         return .text(literal + "}")
     }
 
+    /// Rows of equal length as one `text[]` per column, for `unnest`: any number of rows is one statement.
+    static func columns(of rows: [[PostgresValue]]) -> [PostgresValue] {
+        (rows.first ?? []).indices.map { column in
+            // One dimension, with or without nulls, of `text`; its length, from 1 on; then length and bytes each.
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(20 + rows.reduce(0) { $0 + 4 + ($1[column].bytes?.count ?? 0) })
+            for word in [1, 1, Self.textTypeID, Int32(rows.count), 1] { Self.append(word, to: &bytes) }
+            for row in rows {
+                guard let text = row[column].bytes?.dropLast() else {
+                    Self.append(-1, to: &bytes)
+                    continue
+                }
+                Self.append(Int32(text.count), to: &bytes)
+                bytes.append(contentsOf: text)
+            }
+            return PostgresValue(bytes: bytes, isBinary: true)
+        }
+    }
+
+    /// Object id of `text`.
+    private static let textTypeID: Int32 = 25
+
+    private static func append(_ word: Int32, to bytes: inout [UInt8]) {
+        withUnsafeBytes(of: word.bigEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    /// Pointers, lengths and formats of parameters.
+    struct Lent {
+        var pointers: UnsafePointer<UnsafePointer<CChar>?>?
+        var byteCounts: UnsafePointer<Int32>?
+        var formats: UnsafePointer<Int32>?
+    }
+
     /// Lends the values as libpq wants them.
-    static func withPointers<Result>(
-        to values: [PostgresValue],
-        _ body: (UnsafePointer<UnsafePointer<CChar>?>?) -> Result
-    ) -> Result {
-        withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: max(1, values.count)) { pointers in
+    static func withPointers<Result>(to values: [PostgresValue], _ body: (Lent) -> Result) -> Result {
+        let byteCounts = values.map { Int32($0.bytes?.count ?? 0) }
+        let formats: [Int32] = values.map { $0.isBinary ? 1 : 0 }
+        let capacity = max(1, values.count)
+        return withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: capacity) { pointers in
             pointers.initialize(repeating: nil)
             func lend(_ index: Int) -> Result {
-                guard index < values.count else { return body(UnsafePointer(pointers.baseAddress)) }
+                guard index < values.count else {
+                    return byteCounts.withUnsafeBufferPointer { byteCounts in
+                        formats.withUnsafeBufferPointer { formats in
+                            body(
+                                Lent(
+                                    pointers: UnsafePointer(pointers.baseAddress),
+                                    byteCounts: byteCounts.baseAddress,
+                                    formats: formats.baseAddress
+                                )
+                            )
+                        }
+                    }
+                }
                 guard let bytes = values[index].bytes else { return lend(index + 1) }
                 return bytes.withUnsafeBytes { text in
                     pointers[index] = text.bindMemory(to: CChar.self).baseAddress
@@ -58,6 +109,9 @@ struct PostgresValue {
             return lend(0)
         }
     }
+
+    /// How much it adds to a statement.
+    var byteCount: Int { self.bytes?.count ?? 0 }
 }
 
 /// JSON text that JSONB takes: it has no `\u0000` and no lone surrogates; both become U+FFFD, as readers of JSON do it.

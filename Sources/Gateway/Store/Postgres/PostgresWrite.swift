@@ -2,7 +2,8 @@
 struct PostgresWrite: Sendable {
     /// What to do.
     enum Operation: Sendable {
-        case create(NewEnvelope)
+        // Large: writes are copied on their way, this is not.
+        indirect case create(NewEnvelope)
         case apply(EnvelopeEvent, id: String)
         case markSent(String)
         case failOverdue(limit: Int)

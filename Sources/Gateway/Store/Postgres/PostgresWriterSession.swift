@@ -103,13 +103,23 @@ final class PostgresWriterSession {
 
 /// A connection that is made again after it was lost. Confined to one thread.
 final class PostgresLink {
+    /// The writer finds every row by its key, or by an index that its order needs: one plan per statement will do, and
+    /// no table is ever read from end to end, whatever its statistics say about an empty table. Planning a statement
+    /// takes longer than performing it for a few rows.
+    static let writerSettings = """
+        SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
+        SET enable_mergejoin = off
+        """
+
     private let url: String
+    private let settings: String?
     private let ages: ConnectionAges
     private let metrics: GatewayMetrics
     private var opened: (connection: PostgresConnection, at: UInt64, usedAt: UInt64)?
 
-    init(url: String, ages: ConnectionAges, metrics: GatewayMetrics) {
+    init(url: String, settings: String? = nil, ages: ConnectionAges, metrics: GatewayMetrics) {
         self.url = url
+        self.settings = settings
         self.ages = ages
         self.metrics = metrics
     }
@@ -125,6 +135,7 @@ final class PostgresLink {
         }
         self.drop()
         let connection = try PostgresConnection(url: self.url)
+        if let settings = self.settings { try connection.execute(settings) }
         self.opened = (connection, now, now)
         self.metrics.databaseConnections(changedBy: 1)
         return connection

@@ -3,10 +3,13 @@ final class SQLiteSession {
     private let path: String
     private var opened: SQLiteConnection?
     private var changed: [String] = []
+    private var usesSavepoints = false
+    private var hasFailedJob = false
 
-    /// Opens the file with the first use, and again after a failure.
-    init(path: String) {
+    /// Opens the file with the first use unless it is open already.
+    init(path: String, opened: SQLiteConnection? = nil) {
         self.path = path
+        self.opened = opened
     }
 
     func connection() throws -> SQLiteConnection {
@@ -30,7 +33,14 @@ final class SQLiteSession {
         do {
             let connection = try self.connection()
             try connection.run("BEGIN IMMEDIATE")
-            completions = jobs.map { $0.run(self) }
+            completions = self.run(jobs, inSavepoints: false)
+            if self.hasFailedJob {
+                // Rare: all of it once more, each job so that it can be undone alone.
+                try connection.run("ROLLBACK")
+                self.changed.removeAll()
+                try connection.run("BEGIN IMMEDIATE")
+                completions = self.run(jobs, inSavepoints: true)
+            }
             try connection.run("COMMIT")
             return (completions, nil)
         } catch {
@@ -41,7 +51,24 @@ final class SQLiteSession {
         }
     }
 
+    private func run(
+        _ jobs: [SQLiteStore.WriteJob],
+        inSavepoints: Bool
+    ) -> [@Sendable ((any Error)?) -> Void] {
+        self.usesSavepoints = inSavepoints
+        self.hasFailedJob = false
+        return jobs.map { $0.run(self) }
+    }
+
     func atomically<Value>(_ body: () throws -> Value) throws -> Value {
+        guard self.usesSavepoints else {
+            do {
+                return try body()
+            } catch {
+                self.hasFailedJob = true
+                throw error
+            }
+        }
         let connection = try self.connection()
         try connection.run("SAVEPOINT job")
         let changedCount = self.changed.count

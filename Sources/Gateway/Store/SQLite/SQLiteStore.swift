@@ -1,11 +1,9 @@
 internal import Support
-internal import Synchronization
 
 /// The embedded store: one file, two threads. One writes, everything that waits in one transaction; one reads.
 ///
 /// One process per file. Durable: an answered write survives a crash of the process and of the machine.
 public final class SQLiteStore: EnvelopeStore {
-    typealias ChangeHandler = @Sendable (StoreChange) -> Void
     /// One write.
     struct WriteJob: Sendable {
         /// Runs in the transaction; what it returns runs after the commit, with the error of a failed one.
@@ -16,38 +14,37 @@ public final class SQLiteStore: EnvelopeStore {
 
     private let writer: BatchWriter<WriteJob>
     private let reader: JobQueue<SQLiteSession>
-    private let shared: Shared
+    private let changed: StoreChangeHandler
     private let metrics: GatewayMetrics
-
-    /// What the writer's thread shares with the tasks.
-    private final class Shared: Sendable {
-        let handler = Mutex<ChangeHandler?>(nil)
-    }
 
     /// Opens or creates the file.
     public init(path: String, metrics: GatewayMetrics = GatewayMetrics()) throws {
-        // Opened here as well, so that a bad path is known before a thread needs it.
-        _ = try SQLiteSchema.open(path: path)
-        let shared = Shared()
+        // Opened here, so that a bad path is known before a thread needs it; from here on the writer's alone.
+        nonisolated(unsafe) let connection = try SQLiteSchema.open(path: path)
+        let changed = StoreChangeHandler()
         let writer = BatchWriter<WriteJob>(name: "sqlite-writer") { batches in
-            Self.write(batches, SQLiteSession(path: path), shared)
+            Self.write(batches, SQLiteSession(path: path, opened: connection), changed)
         }
         let reader = JobQueue(name: "sqlite-reader") { SQLiteSession(path: path) }
         guard let writer, let reader else { throw StoreError.unavailable("cannot start a thread") }
-        self.shared = shared
+        self.changed = changed
         self.writer = writer
         self.reader = reader
         self.metrics = metrics
     }
 
-    private static func write(_ batches: BatchWriter<WriteJob>, _ session: SQLiteSession, _ shared: Shared) {
+    private static func write(
+        _ batches: BatchWriter<WriteJob>,
+        _ session: SQLiteSession,
+        _ changed: StoreChangeHandler
+    ) {
         while true {
             let batch = batches.nextBatch()
             guard !batch.isEmpty else { return }
             let (completions, failure) = session.transaction(batch)
             for completion in completions { completion(failure) }
-            let changed = session.takeChanged()
-            if failure == nil, !changed.isEmpty { shared.handler.withLock { $0 }?(.envelopes(changed)) }
+            let ids = session.takeChanged()
+            if failure == nil, !ids.isEmpty { changed(.envelopes(ids)) }
         }
     }
 
@@ -124,8 +121,18 @@ public final class SQLiteStore: EnvelopeStore {
     }
 
     /// See `EnvelopeStore`.
-    public func markSent(_ id: String) async throws {
-        try await self.write("mark_sent") { try $0.markSent(id) }
+    public func markSent(_ id: String, failed: @escaping @Sendable (any Error) -> Void) {
+        let job = WriteJob(
+            run: { session in
+                let result = Result { try session.atomically { try session.markSent(id) } }
+                return { failure in
+                    if let failure { return failed(failure) }
+                    if case .failure(let error) = result { failed(SQLiteSession.translated(error)) }
+                }
+            },
+            fail: failed
+        )
+        if !self.writer.submitPatiently(job) { failed(StoreError.closed) }
     }
 
     /// See `EnvelopeStore`.
@@ -176,7 +183,7 @@ public final class SQLiteStore: EnvelopeStore {
 
     /// See `EnvelopeStore`.
     public func setChangeHandler(_ handler: @escaping @Sendable (StoreChange) -> Void) {
-        self.shared.handler.withLock { $0 = handler }
+        self.changed.set(handler)
     }
 
     /// See `EnvelopeStore`.

@@ -4,7 +4,7 @@ import json
 import re
 
 from .http_server import Handler, Server
-from .waiting import eventually
+from .processes import wait_until
 
 HEX = {"traceId": re.compile(r"^[0-9a-f]{32}$"), "spanId": re.compile(r"^[0-9a-f]{16}$")}
 
@@ -24,7 +24,7 @@ class Collector(Server):
 
     def wait(self, count, timeout=10.0):
         """Waits for `count` spans and returns all."""
-        eventually(lambda: len(self.spans) >= count, timeout, "%d spans (has %d)" % (count, len(self.spans)))
+        wait_until(lambda: len(self.spans) >= count, timeout, "%d spans (has %d)" % (count, len(self.spans)))
         return self.spans
 
     def of_trace(self, trace_id):
