@@ -283,12 +283,20 @@ def collection(body):
 
 
 def create(cluster, body):
-    """Creates one object, wherever its kind lives."""
-    try:
-        cluster.request("POST", collection(body), body)
-    except ApiError as error:
-        if error.code != 409:
-            raise
+    """Creates one object, wherever its kind lives; one that is there already will do."""
+
+    def is_there():
+        try:
+            cluster.request("POST", collection(body), body)
+        except ApiError as error:
+            # A pod of an account that is so new that it has no token yet is refused for a moment.
+            if error.code == 500 and "retry after the token is automatically created" in str(error):
+                return False
+            if error.code != 409:
+                raise
+        return True
+
+    wait_until(is_there, f"{body['kind']} {body['metadata']['name']}")
 
 
 def run(*command, limit=60):
