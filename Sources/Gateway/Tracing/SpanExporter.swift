@@ -103,11 +103,15 @@ final class SpanExporter: Sendable {
         let batch = self.state.withLock { $0.export.nextBatch() }
         guard !batch.isEmpty else { return }
         let answer = await self.post(OTLPTraceRequest.encode(batch, serviceName: self.settings.serviceName))
-        let losses = self.state.withLock { state in
+        self.state.withLock { state in
             let (step, losses) = state.export.answered(answer)
+            // First, since whoever waits for the last answer may end the program.
+            self.report(losses)
             self.perform(step, &state)
-            return losses
         }
+    }
+
+    private func report(_ losses: [SpanExport.Loss]) {
         for loss in losses {
             self.metrics.spansDropped(loss.spanCount)
             self.logger.warning(
