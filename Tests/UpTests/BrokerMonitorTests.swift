@@ -1,5 +1,4 @@
 import AMQP
-import Dispatch
 import Glibc
 import QueueClient
 import Support
@@ -40,14 +39,18 @@ private actor FakeAdministration: QueueAdministration {
 }
 
 @Suite struct BrokerMonitorTests {
-    /// Waits on a thread of its own, as the program does on its main thread: the few threads of Swift's pool are needed
-    /// by the task that is waited for.
+    /// The tests beside these keep the threads of Swift's pool busy for half a minute.
+    private static let patience: Duration = .seconds(600)
+
+    /// Waits on a thread of its own, as the program does on its main thread: the few threads of Swift's pool, which are
+    /// Dispatch's too, are needed by the task that is waited for.
     private static func create(_ queueNames: [String], _ monitor: BrokerMonitor) async throws {
         nonisolated(unsafe) let monitor = monitor
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            DispatchQueue(label: "asya-up-test").async {
+            let thread = DedicatedThread(name: "asya-up-test") {
                 continuation.resume(with: Result { try monitor.create(queueNames) })
             }
+            if thread == nil { continuation.resume(throwing: UpError("there is no thread")) }
         }
     }
 
@@ -65,7 +68,7 @@ private actor FakeAdministration: QueueAdministration {
     func follows() async throws {
         let broker = FakeAdministration()
         await broker.set("asya-a", QueueCounts(ready: 3, inFlight: 2))
-        let monitor = BrokerMonitor(broker, interval: .milliseconds(1)) {
+        let monitor = BrokerMonitor(broker, interval: .milliseconds(1), patience: Self.patience) {
             DeadLetterDefinition(queueName: "\($0)-dlq")
         }
         try await Self.create(["asya-a", "asya-b"], monitor)
@@ -92,7 +95,7 @@ private actor FakeAdministration: QueueAdministration {
     func refused() async {
         let broker = FakeAdministration()
         await broker.refuse("no permission")
-        let monitor = BrokerMonitor(broker, interval: .milliseconds(1)) { _ in nil }
+        let monitor = BrokerMonitor(broker, interval: .milliseconds(1), patience: Self.patience) { _ in nil }
         await #expect {
             try await Self.create(["asya-a"], monitor)
         } throws: { error in

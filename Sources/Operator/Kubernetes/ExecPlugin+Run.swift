@@ -1,15 +1,17 @@
-import Dispatch
 import FoundationEssentials
 import Glibc
+import Support
 
 /// Runs the credential plugin of a kubeconfig: no terminal, a limit of time and output, nothing of it in the log.
 extension ExecPlugin {
     func run(timeLimit: Duration) async throws -> Answer {
         let output = try await withCheckedThrowingContinuation { continuation in
-            // Waiting for a program blocks, so it happens on a thread of the system's pool, once an hour or so.
-            DispatchQueue.global().async {
+            // Waiting for a program blocks, so it happens on a thread of its own, once an hour or so: those of Swift's pool
+            // are as few as the cores.
+            let thread = DedicatedThread(name: "exec-plugin") {
                 continuation.resume(with: Result { try self.output(timeLimit: timeLimit) })
             }
+            if thread == nil { continuation.resume(throwing: self.failure("start a thread for", EAGAIN)) }
         }
         return try Self.answer(output, now: Date())
     }

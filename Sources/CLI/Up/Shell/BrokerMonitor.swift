@@ -8,7 +8,7 @@ final class BrokerMonitor: QueueMonitor {
     /// Between two looks at all queues: what an actor at zero waits for its first message at most.
     static let defaultInterval: Duration = .milliseconds(500)
     /// Making a queue, or the first look, takes this long at most.
-    private static let patience: Duration = .seconds(30)
+    static let defaultPatience: Duration = .seconds(30)
 
     /// What the task has found out.
     private struct Latest {
@@ -21,16 +21,19 @@ final class BrokerMonitor: QueueMonitor {
     private var task: Task<Void, Never>?
     private let administration: any QueueAdministration
     private let interval: Duration
+    private let patience: Duration
     private let deadLetter: (String) -> DeadLetterDefinition?
 
     /// - Parameter deadLetter: the dead-letter queue of a queue.
     init(
         _ administration: any QueueAdministration,
         interval: Duration = BrokerMonitor.defaultInterval,
+        patience: Duration = BrokerMonitor.defaultPatience,
         deadLetter: @escaping (String) -> DeadLetterDefinition?
     ) {
         self.administration = administration
         self.interval = interval
+        self.patience = patience
         self.deadLetter = deadLetter
     }
 
@@ -78,14 +81,14 @@ final class BrokerMonitor: QueueMonitor {
     }
 
     private func waitUntilCreated() throws(UpError) {
-        let limit = MonotonicClock.now + Self.patience
+        let limit = MonotonicClock.now + self.patience
         while MonotonicClock.now < limit {
             let (isCreated, problem) = self.latest.with { ($0.isCreated, $0.problem) }
             if isCreated { return }
             if let problem { throw UpError(problem) }
             usleep(5000)
         }
-        throw UpError("the broker did not answer within \(Self.patience.components.seconds) s")
+        throw UpError("the broker did not answer within \(self.patience.components.seconds) s")
     }
 
     private static func follow(
