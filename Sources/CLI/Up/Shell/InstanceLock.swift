@@ -34,6 +34,8 @@ final class InstanceLock {
     }
 
     deinit {
+        // A child that is just being started has the file open too, until it executes its program.
+        flock(self.descriptor, LOCK_UN)
         close(self.descriptor)
     }
 
