@@ -25,15 +25,11 @@ public struct JSONLogHandler: LogHandler {
 
     /// See `LogHandler`.
     public func log(event: LogEvent) {
-        var merged = self.metadata
-        if let provided = self.metadataProvider?.get() { merged.merge(provided) { _, new in new } }
-        if let own = event.metadata { merged.merge(own) { _, new in new } }
-        if let error = event.error, merged["error"] == nil { merged["error"] = "\(error)" }
         let line = Self.line(
             epochMilliseconds: Timestamp.currentMilliseconds(),
             level: event.level,
             message: event.message.description,
-            metadata: merged
+            metadata: event.metadata(over: self.metadata, self.metadataProvider)
         )
         // One call, so that lines of several threads do not mix. An output that fails loses the line: a log must not
         // stop the program.

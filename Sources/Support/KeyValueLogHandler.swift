@@ -31,16 +31,12 @@ public struct KeyValueLogHandler: LogHandler {
 
     /// See `LogHandler`.
     public func log(event: LogEvent) {
-        var merged = self.metadata
-        if let provided = self.metadataProvider?.get() { merged.merge(provided) { _, new in new } }
-        if let own = event.metadata { merged.merge(own) { _, new in new } }
-        if let error = event.error, merged["error"] == nil { merged["error"] = "\(error)" }
         self.write(
             Self.line(
                 epochMilliseconds: Timestamp.currentMilliseconds(),
                 level: event.level,
                 message: event.message.description,
-                metadata: merged
+                metadata: event.metadata(over: self.metadata, self.metadataProvider)
             )
         )
     }
