@@ -2,6 +2,9 @@
 
 The last line is "N passed, N failed, N skipped" over all suites; the status is 0 only when every suite passed and ran
 at least one test. A suite that does not exist (yet) is named and left out.
+
+With ASYA_TEST_ATTEMPTS=2, as continuous integration sets it, a test that fails is given one more attempt, and what needed
+it is named above the result: a defect to look at, of the test or of the program, but no reason to refuse everything else.
 """
 
 import os
@@ -16,24 +19,35 @@ SUMMARY_FILE = os.path.join(ROOT, ".build", "test-summary.txt")
 FUZZ_SECONDS = "20"
 
 SWIFT_TEST = ["swift", "test", "--disable-xctest"]
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=5"]
+SECOND_ATTEMPT = os.environ.get("ASYA_TEST_ATTEMPTS") == "2"
+# With more failures than these no more is repeated: that is not bad luck.
+MOST_FAILED = 3
+RERUNS = ["--reruns=1", f"--max-suite-reruns={MOST_FAILED}", "--rerun-show-tracebacks"] if SECOND_ATTEMPT else []
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=5", *RERUNS]
 
 
 class Suite:
-    """A command, the path it needs, and how its output tells (passed, failed, skipped)."""
+    """A command, the path it needs, and how its output tells (passed, failed, skipped).
 
-    def __init__(self, title, command, path, count):
+    `repeats_whole`: a second attempt runs all of it, since its runner cannot repeat single tests.
+    """
+
+    def __init__(self, title, command, path, count, repeats_whole=False):
         self.title = title
         self.command = command
         self.path = path
         self.count = count
+        self.repeats_whole = repeats_whole
+
+
+# Neither the closing line nor the cases of a parameterised test, which has a line of its own.
+_FAILED_TEST = re.compile(r"^\S*\s*Test (?!run with |case ).* failed after ")
 
 
 def count_swift(lines, status):
     """Swift Testing: one line per failed and skipped test, the total in the closing line."""
     total = sum(int(match.group(1)) for match in _matches(r"Test run with (\d+) tests?\b", lines))
-    # Neither the closing line nor the cases of a parameterised test, which has a line of its own.
-    failed = len(_matches(r"^\S*\s*Test (?!run with |case ).* failed after ", lines))
+    failed = len([line for line in lines if _FAILED_TEST.search(line)])
     skipped = len(_matches(r"^\S*\s*Test .* skipped", lines))
     return max(total - failed - skipped, 0), max(failed, int(status != 0)), skipped
 
@@ -63,6 +77,7 @@ SUITES = {
         ],
         "Package.swift",
         count_swift,
+        repeats_whole=True,
     ),
     "python": Suite("Python unit tests", [*PYTEST, "Tests/Python"], "Tests/Python", count_pytest),
     "examples": Suite("tools and examples", [*PYTEST, "tools", "examples"], "examples", count_pytest),
@@ -81,7 +96,7 @@ SUITES = {
 
 def main(names):
     """Runs the named suites; returns the exit status."""
-    rows, totals = [], [0, 0, 0]
+    rows, totals, repeated = [], [0, 0, 0], []
     for name in names:
         suite = SUITES[name]
         if not os.path.exists(os.path.join(ROOT, suite.path)):
@@ -89,9 +104,17 @@ def main(names):
             continue
         print(f"== {suite.title}: {' '.join(suite.command)}", flush=True)
         started = time.monotonic()
-        counts = suite.count(*_run(suite.command))
+        lines, status = _run(suite.command)
+        counts = suite.count(lines, status)
+        if SECOND_ATTEMPT and suite.repeats_whole and 0 < counts[1] <= MOST_FAILED:
+            print(f"== {suite.title}: the second attempt", flush=True)
+            repeated += [f"{suite.title}: {line.strip()}" for line in lines if _FAILED_TEST.search(line)]
+            counts = suite.count(*_run(suite.command))
+        repeated += [line for line in lines if line.startswith("RERUN ")]
         totals = [total + count for total, count in zip(totals, counts)]
         rows.append(f"{suite.title:20} {_sentence(counts)} in {time.monotonic() - started:.0f} s")
+    if repeated:
+        rows += ["needed a second attempt:", *(f"  {line}" for line in repeated)]
     summary = "\n".join([*rows, _sentence(totals)])
     print(f"\n{summary}", flush=True)
     os.makedirs(os.path.dirname(SUMMARY_FILE), exist_ok=True)

@@ -94,6 +94,9 @@ struct MetricsPageTests {
         #expect(!isArrival((.processing, 0)))
         #expect(!isArrival((.received, 0), (.processing, 0), (.received, 0)), "a redelivery")
         #expect(!isArrival((.received, 0), (.completed, 0), (.received, 1)))
+        #expect(isArrival((.received, 1), (.received, 0)), "a later actor's report came before it")
+        #expect(isArrival((.received, 1), (.completed, 1), (.received, 0)))
+        #expect(!isArrival((.received, 1), (.received, 0), (.completed, 0), (.received, 0)), "a redelivery")
     }
 
     @Test("the next count of the store waits a hundred times as long as the last one took")

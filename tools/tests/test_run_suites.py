@@ -44,3 +44,41 @@ def test_swift_lines_of_a_passed_run():
 
 def test_a_swift_run_that_does_not_build_is_a_failure():
     assert run_suites.count_swift(["error: no such module"], 1) == (0, 1, 0)
+
+
+@pytest.fixture(name="second_attempt")
+def _second_attempt(monkeypatch, tmp_path):
+    monkeypatch.setattr(run_suites, "SECOND_ATTEMPT", True)
+    monkeypatch.setattr(run_suites, "SUMMARY_FILE", str(tmp_path / "summary.txt"))
+    return tmp_path
+
+
+def suite_of(tmp_path, first, second):
+    """A suite in the form of Swift's that prints one thing when it is run first and another one afterwards."""
+    script = tmp_path / "suite.sh"
+    script.write_text('if mkdir "$0.ran" 2>/dev/null; then %s; else %s; fi\n' % (first, second), encoding="utf-8")
+    return run_suites.Suite("unit", ["bash", str(script)], "Package.swift", run_suites.count_swift, repeats_whole=True)
+
+
+FAILED = "printf 'Test fragile() failed after 1 s.\\nTest run with 2 tests in 1 suite failed after 1 s.\\n'; exit 1"
+PASSED = "echo 'Test run with 2 tests in 1 suite passed after 1 s.'"
+
+
+def test_a_second_attempt_counts_and_names_what_needed_it(second_attempt, monkeypatch):
+    monkeypatch.setitem(run_suites.SUITES, "unit", suite_of(second_attempt, FAILED, PASSED))
+    assert run_suites.main(["unit"]) == 0
+    summary = (second_attempt / "summary.txt").read_text(encoding="utf-8")
+    assert "unit: Test fragile() failed after 1 s." in summary
+    assert summary.endswith("\n2 passed, 0 failed\n")
+
+
+def test_what_fails_twice_has_failed(second_attempt, monkeypatch):
+    monkeypatch.setitem(run_suites.SUITES, "unit", suite_of(second_attempt, FAILED, FAILED))
+    assert run_suites.main(["unit"]) == 1
+    assert (second_attempt / "summary.txt").read_text(encoding="utf-8").endswith("\n1 passed, 1 failed\n")
+
+
+def test_without_the_setting_there_is_no_second_attempt(second_attempt, monkeypatch):
+    monkeypatch.setattr(run_suites, "SECOND_ATTEMPT", False)
+    monkeypatch.setitem(run_suites.SUITES, "unit", suite_of(second_attempt, FAILED, PASSED))
+    assert run_suites.main(["unit"]) == 1

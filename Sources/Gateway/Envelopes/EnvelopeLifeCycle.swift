@@ -72,9 +72,14 @@ public enum EnvelopeLifeCycle {
     }
 
     /// Whether this report, applied with that result, is the first actor's first: its message has left the queue.
+    /// A later actor's report may have overtaken it: they come from different sidecars.
     static func isArrival(_ report: ProgressReport, _ state: EnvelopeState) -> Bool {
-        report.phase == .received && report.currentActorIndex == 0 && state.completedActors.isEmpty
-            && state.progressPercent == self.percent(report, actorCount: state.actors.count, before: 0)
+        guard report.phase == .received, report.currentActorIndex == 0, !state.completedActors.contains(0) else {
+            return false
+        }
+        let own = self.percent(report, actorCount: state.actors.count, before: 0)
+        let isOvertaken = state.progressPercent > 100 / Double(max(state.actors.count, 1))
+        return state.progressPercent == own || isOvertaken
     }
 
     /// A longer route, or one that agrees with ours up to the reporting actor (an actor may rewrite the rest).

@@ -21,6 +21,13 @@ def sleep(payload):
     return payload
 
 
+def wait_for_file(payload):
+    """Waits until the file of the payload is there: the test says when this actor goes on."""
+    while not os.path.exists(payload["file"]):
+        time.sleep(0.01)
+    return payload
+
+
 def fail(payload):
     """Raises."""
     raise ValueError("bad input: " + str(payload["text"]))
