@@ -64,6 +64,7 @@ let package = Package(
         .target(name: "CJSONScanner", cSettings: strictC),
         .target(name: "CProcess", cSettings: strictC),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .target(name: "CSQLiteLog", dependencies: ["CSQLite"], cSettings: strictC),
         .target(name: "CCurl", cSettings: strictC, linkerSettings: curlLinkage),
         .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -206,7 +207,7 @@ let package = Package(
             name: "Gateway",
             dependencies: [
                 "ActorResource", "AMQP", "AWS", "CJSONScanner", "COpenSSL", "CPostgres", "CProcess", "CSQLite",
-                "Envelope", "MCP", "QueueClient", "Support", "Traces",
+                "CSQLiteLog", "Envelope", "MCP", "QueueClient", "Support", "Traces",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),
@@ -241,7 +242,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "MCP", "QueueClient", "Support", "Traces",
+                "CSQLite", "Gateway", "MCP", "QueueClient", "Support", "Traces",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),

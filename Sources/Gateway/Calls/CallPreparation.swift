@@ -129,12 +129,12 @@ enum CallPreparation {
         _ arguments: RawJSON?,
         _ context: CallContext
     ) -> IdempotencyKey? {
+        guard tool.isIdempotent || context.idempotencyKey != nil else { return nil }
         let fingerprint = CallFingerprint.text(tool: tool.name, arguments: arguments ?? .emptyObject)
         let caller = context.principal ?? ""
         if let key = context.idempotencyKey {
             return IdempotencyKey(key: "\(caller)\u{1F}k\u{1F}\(key)", fingerprint: fingerprint)
         }
-        guard tool.isIdempotent else { return nil }
         return IdempotencyKey(key: "\(caller)\u{1F}f\u{1F}\(fingerprint)", fingerprint: fingerprint)
     }
 }

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import CSQLiteLog
 
 /// One connection of SQLite with its prepared statements. Confined to the thread that made it.
 final class SQLiteConnection {
@@ -12,12 +13,14 @@ final class SQLiteConnection {
 
     private let handle: OpaquePointer
     private var statements: [String: SQLiteStatement] = [:]
+    /// Those of constants, which need not be found by their text.
+    private var constantStatements: [ObjectIdentifier: SQLiteStatement] = [:]
 
     /// Opens or creates a file.
     init(path: String) throws(Failure) {
         var handle: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
-        let status = sqlite3_open_v2(path, &handle, flags, nil)
+        let status = sqlite3_open_v2(path, &handle, flags, csqlite_log_layer())
         guard status == SQLITE_OK, let handle else {
             let text = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
             sqlite3_close_v2(handle)
@@ -31,6 +34,7 @@ final class SQLiteConnection {
 
     deinit {
         self.statements.removeAll()
+        self.constantStatements.removeAll()
         sqlite3_close_v2(self.handle)
     }
 
@@ -46,7 +50,27 @@ final class SQLiteConnection {
         _ values: [SQLiteValue] = [],
         row: (SQLiteRow) -> Void = { _ in }
     ) throws(Failure) {
-        let statement = try self.prepared(sql)
+        try self.run(try self.prepared(sql), values, row)
+    }
+
+    /// The same for a constant.
+    func run(
+        _ query: SQLiteQuery,
+        _ values: [SQLiteValue] = [],
+        row: (SQLiteRow) -> Void = { _ in }
+    ) throws(Failure) {
+        let key = ObjectIdentifier(query)
+        if let known = self.constantStatements[key] { return try self.run(known, values, row) }
+        let statement = try self.prepare(query.text)
+        self.constantStatements[key] = statement
+        try self.run(statement, values, row)
+    }
+
+    private func run(
+        _ statement: SQLiteStatement,
+        _ values: [SQLiteValue],
+        _ row: (SQLiteRow) -> Void
+    ) throws(Failure) {
         defer { statement.reset() }
         for (index, value) in values.enumerated() {
             let status = statement.bind(value, at: Int32(index + 1))
@@ -69,16 +93,29 @@ final class SQLiteConnection {
 
     private func prepared(_ sql: String) throws(Failure) -> SQLiteStatement {
         if let known = self.statements[sql] { return known }
-        var handle: OpaquePointer?
-        let status = sqlite3_prepare_v3(self.handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &handle, nil)
-        guard status == SQLITE_OK, let handle else { throw self.failure(status) }
-        let statement = SQLiteStatement(handle)
+        let statement = try self.prepare(sql)
         self.statements[sql] = statement
         return statement
     }
 
+    private func prepare(_ sql: String) throws(Failure) -> SQLiteStatement {
+        var handle: OpaquePointer?
+        let status = sqlite3_prepare_v3(self.handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &handle, nil)
+        guard status == SQLITE_OK, let handle else { throw self.failure(status) }
+        return SQLiteStatement(handle)
+    }
+
     private func failure(_ status: Int32) -> Failure {
         Failure(code: status, text: String(cString: sqlite3_errmsg(self.handle)))
+    }
+}
+
+/// A statement that runs with every call: its text is not hashed again and again.
+final class SQLiteQuery: Sendable {
+    let text: String
+
+    init(_ text: String) {
+        self.text = text
     }
 }
 

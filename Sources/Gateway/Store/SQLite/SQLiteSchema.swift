@@ -1,13 +1,14 @@
 internal import Glibc
 
 /// Tables of the embedded store. What moves is apart from what is large: a progress report rewrites a short row only.
+/// Each table and index is a page more that a call writes, so there are no more than are read.
 enum SQLiteSchema {
     /// `PRAGMA user_version` of a current file.
-    static let version: Int64 = 1
+    static let version: Int64 = 2
 
     static let statements = """
         CREATE TABLE envelopes (
-            seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, status TEXT NOT NULL, actors TEXT NOT NULL,
+            seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, status TEXT NOT NULL, actors TEXT NOT NULL,
             route_current INTEGER NOT NULL, route_metadata TEXT, headers TEXT, error TEXT, timeout_sec INTEGER,
             deadline INTEGER, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
             progress_percent REAL NOT NULL, current_actor_idx INTEGER NOT NULL, current_actor_name TEXT, message TEXT,
@@ -21,10 +22,10 @@ enum SQLiteSchema {
         CREATE TABLE payloads (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
         CREATE TABLE results (seq INTEGER PRIMARY KEY, body TEXT NOT NULL);
         CREATE TABLE updates (
-            id INTEGER PRIMARY KEY AUTOINCREMENT, seq INTEGER NOT NULL, status TEXT NOT NULL, message TEXT,
+            seq INTEGER NOT NULL, id INTEGER NOT NULL, status TEXT NOT NULL, message TEXT,
             has_result INTEGER NOT NULL, error TEXT, actor TEXT, actors TEXT, current_actor_idx INTEGER,
-            progress_percent REAL, envelope_state TEXT, timestamp INTEGER NOT NULL);
-        CREATE INDEX updates_envelope ON updates(seq, id);
+            progress_percent REAL, envelope_state TEXT, timestamp INTEGER NOT NULL, PRIMARY KEY (seq, id))
+            WITHOUT ROWID;
         CREATE TABLE outbox (seq INTEGER PRIMARY KEY, created_at INTEGER NOT NULL);
         CREATE TABLE idempotency (
             key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, envelope_id TEXT NOT NULL, created_at INTEGER NOT NULL)
@@ -46,7 +47,7 @@ enum SQLiteSchema {
         // Before the first table, or it has no effect: pruned space goes back to the system.
         try connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         try connection.execute("PRAGMA journal_mode = WAL")
-        // A commit that was answered survives a power cut.
+        // A commit that was answered survives a power cut. The layer below (`CSQLiteLog`) relies on it, too.
         try connection.execute("PRAGMA synchronous = FULL")
         // Pages, 16 MiB: most calls change the same few pages, which then are copied into the file once for many calls.
         try connection.execute("PRAGMA wal_autocheckpoint = 4000")
@@ -55,6 +56,11 @@ enum SQLiteSchema {
         try connection.run("PRAGMA user_version") { version = $0.integer(0) }
         guard version <= self.version else {
             throw StoreError.misconfigured("\(path) was written by a newer gateway (version \(version))")
+        }
+        guard version == 0 || version == self.version else {
+            throw StoreError.misconfigured(
+                "\(path) was written by a gateway from before its first release; move it away"
+            )
         }
         if version == 0 {
             try connection.execute(self.statements)

@@ -31,7 +31,7 @@ extension SQLiteSession {
         }
         try connection.run(
             """
-            DELETE FROM updates WHERE id IN (SELECT u.id FROM updates u JOIN envelopes e ON e.seq = u.seq
+            DELETE FROM updates WHERE (seq, id) IN (SELECT u.seq, u.id FROM updates u JOIN envelopes e ON e.seq = u.seq
                 WHERE e.status IN ('succeeded', 'failed') AND e.updated_at < ?1 AND u.timestamp < ?1 LIMIT ?2)
             """,
             [.time(now.advanced(by: .zero - rules.history)), .integer(limit)]

@@ -1,5 +1,37 @@
 /// The embedded store's statements on one connection. Confined to one thread.
 final class SQLiteSession {
+    private static let begin = SQLiteQuery("BEGIN IMMEDIATE")
+    private static let commit = SQLiteQuery("COMMIT")
+    private static let insertEnvelope = SQLiteQuery(
+        """
+        INSERT INTO envelopes (id, status, actors, route_current, route_metadata, headers, timeout_sec, deadline,
+            created_at, updated_at, progress_percent, current_actor_idx, message, completed_actors, parent_id,
+            tool, principal)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, '', ?13, ?14, ?15)
+        """
+    )
+    private static let updateEnvelope = SQLiteQuery(
+        """
+        UPDATE envelopes SET status = ?2, actors = ?3, progress_percent = ?4, current_actor_idx = ?5,
+            current_actor_name = ?6, message = ?7, error = ?8, completed_actors = ?9, cancelled_at = ?10,
+            result_uri = ?11, updated_at = ?12 WHERE seq = ?1
+        """
+    )
+    private static let insertPayload = SQLiteQuery("INSERT INTO payloads VALUES (?1, ?2)")
+    /// Numbered per envelope: an envelope's history is read and forgotten as one.
+    private static let insertUpdate = SQLiteQuery(
+        """
+        INSERT INTO updates (seq, id, status, message, has_result, error, actor, actors, current_actor_idx,
+            progress_percent, envelope_state, timestamp)
+        VALUES (?1, (SELECT coalesce(max(id), 0) + 1 FROM updates WHERE seq = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+            ?10, ?11)
+        """
+    )
+    private static let insertIntoOutbox = SQLiteQuery("INSERT INTO outbox VALUES (?1, ?2)")
+    private static let deleteFromOutbox = SQLiteQuery(
+        "DELETE FROM outbox WHERE seq = (SELECT seq FROM envelopes WHERE id = ?1)"
+    )
+
     private let path: String
     private var opened: SQLiteConnection?
     private var changed: [String] = []
@@ -32,16 +64,16 @@ final class SQLiteSession {
         var completions: [@Sendable ((any Error)?) -> Void] = []
         do {
             let connection = try self.connection()
-            try connection.run("BEGIN IMMEDIATE")
+            try connection.run(Self.begin)
             completions = self.run(jobs, inSavepoints: false)
             if self.hasFailedJob {
                 // Rare: all of it once more, each job so that it can be undone alone.
                 try connection.run("ROLLBACK")
                 self.changed.removeAll()
-                try connection.run("BEGIN IMMEDIATE")
+                try connection.run(Self.begin)
                 completions = self.run(jobs, inSavepoints: true)
             }
-            try connection.run("COMMIT")
+            try connection.run(Self.commit)
             return (completions, nil)
         } catch {
             try? self.opened?.execute("ROLLBACK")  // It may not have begun, or have been undone already.
@@ -99,12 +131,7 @@ final class SQLiteSession {
         let connection = try self.connection()
         do throws(SQLiteConnection.Failure) {
             try connection.run(
-                """
-                INSERT INTO envelopes (id, status, actors, route_current, route_metadata, headers, timeout_sec, deadline,
-                    created_at, updated_at, progress_percent, current_actor_idx, message, completed_actors, parent_id,
-                    tool, principal)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10, ?11, ?12, '', ?13, ?14, ?15)
-                """,
+                Self.insertEnvelope,
                 [
                     .text(state.id), .text(state.status.rawValue), .text(StoredList.text(state.actors)),
                     .integer(record.routeCurrent), .json(record.routeMetadata), .json(record.headers),
@@ -119,11 +146,11 @@ final class SQLiteSession {
         }
         let seq = connection.lastInsertedRow
         if !record.payload.isNull {
-            try connection.run("INSERT INTO payloads VALUES (?1, ?2)", [.integer(seq), .blob(record.payload.bytes)])
+            try connection.run(Self.insertPayload, [.integer(seq), .blob(record.payload.bytes)])
         }
         if let update = new.firstUpdate { try self.insert(update, seq: seq) }
         if new.needsSending {
-            try connection.run("INSERT INTO outbox VALUES (?1, ?2)", [.integer(seq), .time(record.createdAt)])
+            try connection.run(Self.insertIntoOutbox, [.integer(seq), .time(record.createdAt)])
         }
         if let parentID = state.parentID {
             try connection.run(
@@ -178,11 +205,7 @@ final class SQLiteSession {
 
     private func save(_ state: EnvelopeState, seq: Int64, now: EpochTime) throws {
         try self.connection().run(
-            """
-            UPDATE envelopes SET status = ?2, actors = ?3, progress_percent = ?4, current_actor_idx = ?5,
-                current_actor_name = ?6, message = ?7, error = ?8, completed_actors = ?9, cancelled_at = ?10,
-                result_uri = ?11, updated_at = ?12 WHERE seq = ?1
-            """,
+            Self.updateEnvelope,
             [
                 .integer(seq), .text(state.status.rawValue), .text(StoredList.text(state.actors)),
                 .double(state.progressPercent), .integer(state.currentActorIndex), .text(state.currentActorName),
@@ -194,10 +217,7 @@ final class SQLiteSession {
 
     private func insert(_ update: EnvelopeUpdate, seq: Int64) throws {
         try self.connection().run(
-            """
-            INSERT INTO updates (seq, status, message, has_result, error, actor, actors, current_actor_idx,
-                progress_percent, envelope_state, timestamp) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-            """,
+            Self.insertUpdate,
             [
                 .integer(seq), .text(update.status.rawValue), .text(update.message),
                 .integer(update.result == nil ? 0 : 1), .text(update.error), .text(update.actor),
@@ -211,7 +231,7 @@ final class SQLiteSession {
 
     func markSent(_ id: String) throws {
         try self.connection().run(
-            "DELETE FROM outbox WHERE seq = (SELECT seq FROM envelopes WHERE id = ?1)",
+            Self.deleteFromOutbox,
             [.text(id)]
         )
     }
