@@ -247,12 +247,13 @@ public struct Gateway: Sendable {
     private static let idleTimeout = TimeAmount.seconds(120)
 
     private func server() throws -> HTTPServerBuilder {
+        let bodyLimit = self.configuration.http.maximumBodyByteCount
         let channel = HTTP1Channel.Configuration(
             additionalChannelHandlers: [DepartureHandler()],
             idleTimeout: Self.idleTimeout
         )
         let plain = HTTPServerBuilder { responder in
-            LoopBoundChannel(base: HTTP1Channel(responder: responder, configuration: channel))
+            LoopBoundChannel(base: HTTP1Channel(responder: responder, configuration: channel), bodyLimit: bodyLimit)
         }
         let security = self.configuration.security
         guard security.usesTLS else { return plain }

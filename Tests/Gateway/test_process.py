@@ -136,6 +136,7 @@ DEEP = "[" * 100_000 + "]" * 100_000
         ("POST", "/envelopes/x/progress", b'{"current_actor_idx":1e99}', 400),
         ("POST", "/envelopes/x/final", b'{"status":5}', 400),
         ("POST", "/envelopes", b'{"parent_id":"a\\u0000b"}', 400),
+        ("POST", "/envelopes", b'{"id":"a\\u0000b","actors":["first"]}', 400),
         ("GET", "/envelopes/%00", None, 404),
         ("GET", "/envelopes/%FF", None, 400),
         pytest.param("GET", "/envelopes/" + "a" * 1000 + "/active", None, 410, id="long-id"),

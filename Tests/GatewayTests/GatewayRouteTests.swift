@@ -181,6 +181,21 @@ struct GatewayRouteTests {
         }
     }
 
+    @Test("A child that is registered after its parent was cancelled is cancelled too")
+    func lateChild() async throws {
+        try await TestGateway.run { gateway in
+            let id = try await gateway.call()
+            #expect(try await gateway.request(.post, "/envelopes/\(id)/cancel").status == 200)
+            for (child, parent) in [("\(id)-1", id), ("\(id)-1-1", "\(id)-1")] {
+                let body = #"{"id":"\#(child)","parent_id":"\#(parent)","actors":["first"]}"#
+                #expect(try await gateway.request(.post, "/envelopes", body).status == 201)
+                #expect(try await gateway.request(.get, "/envelopes/\(child)/active").status == 410)
+                let state = try await gateway.request(.get, "/envelopes/\(child)")
+                #expect(state.json?["error"]?.string == "envelope cancelled")
+            }
+        }
+    }
+
     @Test("Activity follows the envelope; cancelling reaches children and happens once")
     func cancelling() async throws {
         try await TestGateway.run { gateway in
@@ -264,6 +279,26 @@ struct GatewayRouteTests {
             let bobs = try await gateway.request(.get, "/api/v1/envelopes", headers: authorized("secret-b"))
             #expect(bobs.json?["envelopes"]?.elements?.isEmpty == true)
         }
+    }
+
+    @Test("A token that nobody gave out is no name of a client: its address counts")
+    func madeUpTokens() async throws {
+        var settings = HTTPSettings()
+        settings.requestsPerSecondAndClient = RateLimit(perSecond: 0.001, burst: 2)
+        func statuses(_ credentials: Authenticator.Credentials) async throws -> [Int] {
+            nonisolated(unsafe) var found: [Int] = []
+            try await TestGateway.run(settings: settings, credentials: credentials) { gateway in
+                for token in ["a", "b", "c", "good", "good", "good"] {
+                    let headers: HTTPFields = [.authorization: "Bearer \(token)"]
+                    found.append(try await gateway.request(.get, "/api/v1/tools", headers: headers).status)
+                }
+            }
+            return found
+        }
+        #expect(try await statuses(.init()) == [200, 200, 429, 429, 429, 429])
+        var credentials = Authenticator.Credentials()
+        credentials.clients = TokenSet(file: "alice:good")
+        #expect(try await statuses(credentials) == [401, 401, 429, 200, 200, 429])
     }
 
     @Test("Surfaces, probes and documents")

@@ -69,6 +69,30 @@ struct UpdateFeedTests {
         }
     }
 
+    @Test("A place that a reader made up stops nobody, and the envelope's end ends it", .timeLimit(.minutes(1)))
+    func madeUpPlace() async throws {
+        try await withStore(.sqlite) { store in
+            let feed = UpdateFeed(store: store)
+            let new = NewEnvelope.call()
+            _ = try await store.create(new)
+            let record = try #require(try await store.load(new.id))
+            let lost = feed.updates(of: record, after: .max)
+            let other = feed.updates(of: record)
+            var iterator = other.makeAsyncIterator()
+            // From here on the other one, too, is told by the feed alone.
+            _ = try await iterator.next()
+            let reading = Task { try await self.collect(lost) }
+            for _ in 0..<(2 * UpdateFeed.bufferCapacity) {
+                _ = try await store.apply(.report(.processing, 0), to: new.id)
+            }
+            _ = try await store.apply(.success("1"), to: new.id)
+            var count = 0
+            while try await iterator.next() != nil { count += 1 }
+            #expect(count == 2 * UpdateFeed.bufferCapacity + 1)
+            #expect(try await reading.value == [])
+        }
+    }
+
     @Test("A cancelled reader stops")
     func cancelled() async throws {
         try await withStore(.sqlite) { store in

@@ -39,6 +39,15 @@ def test_discovery_says_what_is_served(client):
     assert "tasks" not in result["capabilities"]
 
 
+def test_results_name_the_server(client):
+    call = client.result("tools/call", {"name": "echo", "arguments": {"text": "x"}})
+    refused = client.result("tools/call", {"name": "echo", "arguments": {"text": 5}})
+    task = client.result("tools/call", {"name": "tasky", "arguments": {}}, tasks=True)
+    seen = client.result("tasks/get", {"taskId": task["taskId"]}, tasks=True)
+    for result in (call, refused, task, seen):
+        assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "asya-gateway"
+
+
 @pytest.mark.parametrize("method", ["tools/list", "resources/list", "resources/templates/list"])
 def test_what_is_advertised_is_honoured_with_caching_hints(client, method):
     result = client.result(method)

@@ -51,6 +51,7 @@ def test_a_call_without_progress_token_is_answered_as_json(client, begin, actors
     assert answer.type == "application/json"
     result = answer.json()["result"]
     assert result["structuredContent"] == {"answer": 42}
+    assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "asya-gateway"
     assert json.loads(result["content"][0]["text"]) == {"answer": 42}
 
 

@@ -183,7 +183,11 @@ public final class EnvelopeService: Sendable {
         state.principal = parent?.principal
         var record = EnvelopeRecord(state: state, payload: .null)
         record.routeCurrent = current
-        return try await self.store.create(NewEnvelope(record: record))
+        let outcome = try await self.store.create(NewEnvelope(record: record))
+        guard outcome == .created, let parentID else { return outcome }
+        // Asked after the child is there: a cancellation that did not find it among the children is seen here.
+        if try await self.store.state(of: parentID)?.cancelledAt != nil { _ = try await self.cancel(id) }
+        return outcome
     }
 
     // MARK: Watching
@@ -197,9 +201,8 @@ public final class EnvelopeService: Sendable {
         return self.feed.updates(of: record, after: historyID)
     }
 
-    /// Waits for the envelope's end; nil when there is no such envelope or the gateway shuts down first.
-    public func waitForEnd(of id: String) async throws -> EnvelopeRecord? {
-        guard let updates = try await self.updates(of: id) else { return nil }
+    /// Waits for the envelope's end; nil when its updates end before: the gateway shuts down or nobody waits any more.
+    public func waitForEnd(of id: String, _ updates: EnvelopeUpdateSequence) async throws -> EnvelopeRecord? {
         for try await update in updates where update.status.isTerminal { break }
         guard let record = try await self.store.load(id), record.state.status.isTerminal else { return nil }
         return record

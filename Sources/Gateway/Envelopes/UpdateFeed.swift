@@ -58,7 +58,9 @@ public final class UpdateFeed: Sendable {
         let number = self.state.withLock { state in
             state.nextNumber += 1
             if state.isClosed { return 0 }
-            state.channels[id, default: Channel(number: state.nextNumber, cursor: historyID)].subscribers[
+            // From the beginning, whatever the first reader wants: others want more, and a place that a client made up must not
+            // stop the updates of all.
+            state.channels[id, default: Channel(number: state.nextNumber, cursor: 0)].subscribers[
                 state.nextNumber
             ] = subscription
             state.subscriberCount += 1

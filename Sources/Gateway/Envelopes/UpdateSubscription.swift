@@ -13,6 +13,8 @@ final class UpdateSubscription: Sendable {
         /// The history has entries that neither `pending` nor `live` holds.
         var mustRead = true
         var hasEnded = false
+        /// The envelope's last update is in what the feed handed over, or was: nothing comes behind it.
+        var sawLast = false
         var waiter: CheckedContinuation<Void, Never>?
         /// When something was given out last, silence included.
         var lastActivity = MonotonicClock.nanoseconds()
@@ -41,6 +43,7 @@ final class UpdateSubscription: Sendable {
     func offer(_ updates: [EnvelopeUpdate]) {
         guard !updates.isEmpty else { return }
         self.wake { state in
+            if updates.last?.status.isTerminal == true { state.sawLast = true }
             if state.live.count + updates.count > UpdateFeed.bufferCapacity {
                 state.live.removeAll()
                 state.mustRead = true
@@ -92,6 +95,8 @@ final class UpdateSubscription: Sendable {
                 state.live.removeFirst()
                 if update.historyID > state.cursor { return self.give(update, &state) }
             }
+            // A reader that begins behind the last update gets none, and ends all the same.
+            if state.sawLast { return .end }
             guard state.isSilent else { return .wait }
             state.isSilent = false
             state.lastActivity = MonotonicClock.nanoseconds()

@@ -39,7 +39,7 @@ public enum Surface: Sendable {
     }
 }
 
-/// The whole treatment of a request, in order: endpoint, CORS, rate limit, authentication, handler, metrics.
+/// The whole treatment of a request, in order: endpoint, CORS, authentication, rate limit, handler, metrics.
 public struct GatewayResponder: HTTPResponder {
     /// See `HTTPResponder`.
     public typealias Context = GatewayRequestContext
@@ -82,11 +82,7 @@ public struct GatewayResponder: HTTPResponder {
         switch resolution {
         case .found(let route, let handler, let parameters) where self.surface.offers(route.access):
             do {
-                try self.checkRate(route, request, context)
-                let principal = try self.services.authenticator.authenticate(
-                    request.headers[.authorization],
-                    access: route.access
-                )
+                let principal = try self.principal(route, request, context)
                 let call = RouteCall(
                     parameters: parameters,
                     principal: principal,
@@ -105,9 +101,27 @@ public struct GatewayResponder: HTTPResponder {
         }
     }
 
-    private func checkRate(_ route: Route, _ request: Request, _ context: GatewayRequestContext) throws {
+    /// Who calls, within the rate that everybody has. A token counts as a client's name only when it is good: whoever
+    /// makes tokens up is known by the address.
+    private func principal(
+        _ route: Route,
+        _ request: Request,
+        _ context: GatewayRequestContext
+    ) throws -> String? {
+        let token = request.headers[.authorization]
+        do {
+            let principal = try self.services.authenticator.authenticate(token, access: route.access)
+            try self.checkRate(route, principal == nil ? nil : token, context)
+            return principal
+        } catch let refusal as RequestRefusal where refusal.status == .unauthorized {
+            try self.checkRate(route, nil, context)
+            throw refusal
+        }
+    }
+
+    private func checkRate(_ route: Route, _ token: String?, _ context: GatewayRequestContext) throws {
         guard route.access == .client || route.access == .clientOrSidecar else { return }
-        let client = request.headers[.authorization] ?? context.remoteAddress?.ipAddress ?? "unknown"
+        let client = token ?? context.remoteAddress?.ipAddress ?? "unknown"
         guard let seconds = self.services.clientLimiter.secondsToWait(client: client) else { return }
         self.services.metrics.clientLimited()
         throw RequestRefusal(.tooManyRequests, "Too many requests", headers: [.retryAfter: String(seconds)])

@@ -8,9 +8,14 @@ internal import NIOCore
 /// Nothing that a request does may block: stores and queue clients have threads of their own.
 struct LoopBoundChannel<Base: ServerChildChannel>: ServerChildChannel {
     let base: Base
+    /// Largest body in bytes that a client is asked for.
+    let bodyLimit: Int
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
-        self.base.setup(channel: channel, logger: logger)
+        self.base.setup(channel: channel, logger: logger).flatMapThrowing { value in
+            try ExpectationHandler(bodyLimit: self.bodyLimit).add(to: channel)
+            return value
+        }
     }
 
     func handle(value: Base.Value, logger: Logger) async {

@@ -60,7 +60,7 @@ public struct RequestRefusal: Error, Sendable {
 
 extension Request {
     /// The whole body.
-    /// - Throws: `RequestRefusal` with 413 beyond the limit.
+    /// - Throws: `RequestRefusal` with 413 beyond the limit, with 400 when the body breaks off or its chunks are malformed.
     public func bodyBytes(upTo limit: Int) async throws -> [UInt8] {
         let refusal = RequestRefusal(
             .contentTooLarge,
@@ -71,9 +71,17 @@ extension Request {
         guard announced <= limit else { throw refusal }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(min(announced, 1 << 20))
-        for try await chunk in self.body {
-            guard bytes.count + chunk.readableBytes <= limit else { throw refusal }
-            bytes.append(contentsOf: chunk.readableBytesView)
+        do {
+            for try await chunk in self.body {
+                guard bytes.count + chunk.readableBytes <= limit else { throw refusal }
+                bytes.append(contentsOf: chunk.readableBytesView)
+            }
+        } catch let refusal as RequestRefusal {
+            throw refusal
+        } catch {
+            // The client's doing, unless we shut down meanwhile.
+            try Task.checkCancellation()
+            throw RequestRefusal(.badRequest, "Request body cannot be read", headers: [.connection: "close"])
         }
         return bytes
     }

@@ -45,7 +45,8 @@ struct ChildRegistration: Equatable {
         self.parentID = fields.string("parent_id").flatMap { $0.isEmpty ? nil : $0 }
         self.actors = fields.strings("actors") ?? []
         self.current = fields.integer("current") ?? 0
-        guard fields.isValid else { return nil }
+        // PostgreSQL cannot store a zero byte; with another in its place it would be another envelope's id.
+        guard fields.isValid, !self.id.utf8.contains(0) else { return nil }
     }
 }
 

@@ -57,7 +57,14 @@ enum ToolRoutes {
 
     /// The pipeline's result as the answer (`gateway.md` 25.7); when it cannot be had, the envelope's addresses.
     private static func waited(_ receipt: CallReceipt, _ call: RouteCall) async -> Response {
-        guard let record = try? await call.services.service.waitForEnd(of: receipt.envelopeID) else {
+        let service = call.services.service
+        guard let updates = try? await service.updates(of: receipt.envelopeID) else {
+            return .json(receipt.result(withStructuredContent: true))
+        }
+        // Nobody waits any more: without a deadline that might last for ever.
+        let watch = call.connection.whenClientLeaves { updates.end() }
+        defer { watch.cancel() }
+        guard let record = try? await service.waitForEnd(of: receipt.envelopeID, updates) else {
             return .json(receipt.result(withStructuredContent: true))
         }
         return .json(record.callResult(withStructuredContent: true))

@@ -57,6 +57,7 @@ extension MCPEndpoint {
 
     /// JSON unless the client refuses it.
     private func answer(_ result: [UInt8], to call: ToolCall) -> Response {
+        let result = call.era == .modern ? self.server.signed(result) : result
         let message = RPCResponse.result(result, to: call.id)
         guard !call.media.json else { return MCPAnswer.json(message) }
         return MCPAnswer.stream(message, self.service.metrics)

@@ -112,7 +112,7 @@ extension MCPEndpoint {
 
     private func taskDocument(_ record: EnvelopeRecord, _ caller: MCPCaller) async throws -> [UInt8] {
         let task = TaskDocument(record, lifetime: self.configuration.taskLifetime)
-        return task.answer(result: self.callResult(record, version: .july2026))
+        return self.server.signed(task.answer(result: self.callResult(record, version: .july2026)))
     }
 
     /// The `CallToolResult` of an envelope that ended.

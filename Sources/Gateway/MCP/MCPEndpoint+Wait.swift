@@ -209,7 +209,8 @@ struct WaitingAnswer: Sendable {
         guard let record = try await self.endpoint.service.load(self.stream.envelopeID),
             let result = self.endpoint.callResult(record, version: self.version)
         else { return RPCError(.internalError, "the envelope is gone").response(to: self.stream.requestID) }
-        return RPCResponse.result(result, to: self.stream.requestID)
+        let signed = self.version.isLegacy ? result : self.endpoint.server.signed(result)
+        return RPCResponse.result(signed, to: self.stream.requestID)
     }
 
     private func cancelEnvelope() async throws {

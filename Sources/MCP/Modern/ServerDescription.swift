@@ -24,6 +24,16 @@ package struct ServerDescription: Sendable {
         return .object(JSONObject([(MetaKey.serverInfo, info)]))
     }
 
+    /// A result of the modern era, an object that is not empty and has no `_meta`, with the server's name (gateway.md 16).
+    package func signed(_ result: [UInt8]) -> [UInt8] {
+        var output = result
+        output.removeLast()
+        output.append(contentsOf: #","_meta":"#.utf8)
+        output.append(contentsOf: self.meta.bytes)
+        output.append(UInt8(ascii: "}"))
+        return output
+    }
+
     /// Members that lists and other cacheable results have.
     package func cacheable(_ members: [(String, JSONTree)], ttlMilliseconds: Int) -> JSONTree {
         let head: [(String, JSONTree)] = [("resultType", "complete")]

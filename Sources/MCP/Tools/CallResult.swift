@@ -4,14 +4,11 @@ package struct CallResult: Sendable, Equatable {
     package var content: [[UInt8]]
     package var structured: [UInt8]?
     package var isError: Bool
-    /// Further `_meta` of the result.
-    package var meta: [UInt8]?
 
-    package init(content: [[UInt8]], structured: [UInt8]? = nil, isError: Bool = false, meta: [UInt8]? = nil) {
+    package init(content: [[UInt8]], structured: [UInt8]? = nil, isError: Bool = false) {
         self.content = content
         self.structured = structured
         self.isError = isError
-        self.meta = meta
     }
 
     package static func textBlock(_ text: String) -> [UInt8] {
@@ -40,10 +37,6 @@ package struct CallResult: Sendable, Equatable {
             output.append(contentsOf: structured)
         }
         if self.isError { output.append(contentsOf: #","isError":true"#.utf8) }
-        if let meta = self.meta {
-            output.append(contentsOf: #","_meta":"#.utf8)
-            output.append(contentsOf: meta)
-        }
         output.append(UInt8(ascii: "}"))
         return output
     }
