@@ -317,10 +317,12 @@ let package = Package(
             name: "OperatorTests",
             dependencies: [
                 "ActorResource", "Operator", "QueueClient", "Support", "Sidecar", "Envelope", "Traces", "AMQP",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: strict
         ),
