@@ -130,6 +130,7 @@ extension Operator {
             if let interval = self.configuration.queueCheckInterval, self.configuration.managesQueues {
                 let check = QueueCheck(
                     interval: interval,
+                    transportNames: parts.reconciler.registry.transports.keys.sorted(),
                     memory: parts.memory,
                     queues: parts.queues,
                     workQueue: parts.workQueue,
