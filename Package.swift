@@ -257,7 +257,7 @@ let package = Package(
         .target(
             name: "Operator",
             dependencies: [
-                "ActorResource", "AMQP", "AWS", "Envelope", "QueueClient", "Support",
+                "ActorResource", "AMQP", "AWS", "CProcess", "Envelope", "QueueClient", "Support",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -269,7 +269,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "asya-operator",
-            dependencies: ["Operator", "Support", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["CProcess", "Operator", "Support", .product(name: "Logging", package: "swift-log")],
             path: "Sources/Commands/asya-operator",
             swiftSettings: strict
         ),
