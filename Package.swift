@@ -258,7 +258,7 @@ let package = Package(
         .target(
             name: "Operator",
             dependencies: [
-                "ActorResource", "AMQP", "AWS", "Envelope", "QueueClient", "Support",
+                "ActorResource", "AMQP", "AWS", "CProcess", "Envelope", "QueueClient", "Support",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -270,7 +270,7 @@ let package = Package(
         ),
         .executableTarget(
             name: "asya-operator",
-            dependencies: ["Operator", "Support", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["CProcess", "Operator", "Support", .product(name: "Logging", package: "swift-log")],
             path: "Sources/Commands/asya-operator",
             swiftSettings: strict
         ),
@@ -318,10 +318,12 @@ let package = Package(
             name: "OperatorTests",
             dependencies: [
                 "ActorResource", "Operator", "QueueClient", "Support", "Sidecar", "Envelope", "Traces", "AMQP",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: strict
         ),

@@ -1,3 +1,5 @@
+import Support
+
 /// The operator's checks of an actor (operator.md section 5, then crd.md B3 and B4), as a pure function of the typed
 /// object. `findings` has all of them in the operator's order; the operator reports the first.
 public enum ActorValidation {
@@ -15,6 +17,9 @@ public enum ActorValidation {
     public static let nameLengthLimit = 63
     /// Names of the volumes the operator adds.
     public static let reservedVolumeNames: Set<String> = ["socket-dir", "tmp", "asya-runtime"]
+    /// How deep a pod template may be nested: Kubernetes' own types need 13 levels, and what the operator reads of an
+    /// object goes a few levels further than this (`JSONValue.depthLimit`), with the object's own levels above.
+    public static let templateDepthLimit = 24
     /// Where the operator mounts its volumes. A mount of the user's own at `/tmp` is honoured.
     public static let reservedMountPaths: Set<String> = ["/var/run/asya", "/opt/asya/asya_runtime.py"]
 
@@ -27,7 +32,8 @@ public enum ActorValidation {
     public static func findings(of actor: AsyncActor, transportType: TransportType?) -> [Finding] {
         let workload = actor.spec.workload
         return self.injectionFindings(workload) + self.rangeFindings(actor.spec) + self.volumeFindings(workload)
-            + self.containerFindings(workload) + self.nameFindings(actor.name, transportType)
+            + self.containerFindings(workload) + self.nestingFindings(workload)
+            + self.nameFindings(actor.name, transportType)
     }
 
     private static let podSpec: FieldPath = "spec.workload.template.spec"
@@ -142,6 +148,14 @@ public enum ActorValidation {
             }
         }
         return findings
+    }
+
+    /// What is nested deeper than we read would be missing in the Deployment.
+    private static func nestingFindings(_ workload: AsyncActor.Workload) -> [Finding] {
+        guard workload.template.depth > self.templateDepthLimit else { return [] }
+        let path: FieldPath = "spec.workload.template"
+        let message = "\(path) must not be nested more than \(self.templateDepthLimit) levels deep"
+        return [Finding(.nesting, at: path, message)]
     }
 
     private static func nameFindings(_ name: String, _ transportType: TransportType?) -> [Finding] {

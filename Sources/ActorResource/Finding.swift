@@ -103,6 +103,8 @@ public enum ActorRule: String, Sendable, CaseIterable {
     case containerImage = "container-image"
     /// `ASYA_SOCKET_DIR` set on the runtime container.
     case socketDirectory = "socket-directory"
+    /// A pod template with more levels than the operator reads.
+    case nesting
     /// An actor name that cannot be a label value.
     case nameLength = "name-length"
     /// An actor name that cannot name a queue of the transport.

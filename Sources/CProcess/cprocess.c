@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -110,3 +111,8 @@ static int forget_segments(struct dl_phdr_info *object, size_t size, void *unuse
 }
 
 void cprocess_forget_clean_pages(void) { dl_iterate_phdr(forget_segments, NULL); }
+
+// Without it there are more heaps: nothing that a program could do about it.
+void cprocess_share_heap(void) { (void)mallopt(M_ARENA_MAX, 1); }
+
+void cprocess_forget_free_memory(void) { (void)malloc_trim(0); }

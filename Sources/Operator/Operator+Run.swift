@@ -18,6 +18,7 @@ extension Operator {
             for reflector in self.reflectors(parts) { group.addTask { await reflector.run() } }
             group.addTask { await parts.events.run() }
             group.addTask { await parts.queues.closeIdle() }
+            group.addTask { await RestingMemory(workQueue: parts.workQueue).run() }
             group.addTask { await self.lead(parts, stop) }
             group.addTask { await self.work(parts, stop) }
             group.addTask {
@@ -130,6 +131,7 @@ extension Operator {
             if let interval = self.configuration.queueCheckInterval, self.configuration.managesQueues {
                 let check = QueueCheck(
                     interval: interval,
+                    transportNames: parts.reconciler.registry.transports.keys.sorted(),
                     memory: parts.memory,
                     queues: parts.queues,
                     workQueue: parts.workQueue,

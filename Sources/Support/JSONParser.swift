@@ -1,18 +1,20 @@
 /// Recursive descent over one document; `JSONValue.depthLimit` bounds the recursion.
 struct JSONParser {
     private let bytes: [UInt8]
+    private let depthPolicy: JSONValue.DepthPolicy
     private var position = 0
 
-    static func parse(_ bytes: [UInt8]) throws(JSONParseError) -> JSONValue {
-        var parser = JSONParser(bytes: bytes)
+    static func parse(_ bytes: [UInt8], _ depthPolicy: JSONValue.DepthPolicy) throws(JSONParseError) -> JSONValue {
+        var parser = JSONParser(bytes: bytes, depthPolicy: depthPolicy)
         let value = try parser.value(depth: 0)
         parser.skipSpace()
         guard parser.peek == nil else { throw parser.fault(.trailingCharacters) }
         return value
     }
 
-    private init(bytes: [UInt8]) {
+    private init(bytes: [UInt8], depthPolicy: JSONValue.DepthPolicy) {
         self.bytes = bytes
+        self.depthPolicy = depthPolicy
     }
 
     private var peek: UInt8? { self.position < self.bytes.count ? self.bytes[self.position] : nil }
@@ -40,6 +42,9 @@ struct JSONParser {
     private mutating func value(depth: Int) throws(JSONParseError) -> JSONValue {
         guard depth < JSONValue.depthLimit else { throw self.fault(.tooDeep) }
         self.skipSpace()
+        if self.depthPolicy == .empty, depth == JSONValue.depthLimit - 1, let empty = try self.emptied() {
+            return empty
+        }
         switch self.peek {
         case UInt8(ascii: "{"): return try self.object(depth: depth)
         case UInt8(ascii: "["): return try self.array(depth: depth)
@@ -57,6 +62,27 @@ struct JSONParser {
             throw self.unexpected()
         }
         return value
+    }
+
+    /// An empty container in place of the one that begins here, if one does. What is in it is passed over without
+    /// recursion, and brackets are only counted.
+    private mutating func emptied() throws(JSONParseError) -> JSONValue? {
+        let isObject = self.peek == UInt8(ascii: "{")
+        guard isObject || self.peek == UInt8(ascii: "[") else { return nil }
+        var openCount = 0
+        repeat {
+            switch self.peek {
+            case nil: throw self.unexpected()
+            case UInt8(ascii: "\""):
+                _ = try self.string()
+                continue
+            case UInt8(ascii: "{"), UInt8(ascii: "["): openCount += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): openCount -= 1
+            default: break
+            }
+            self.position += 1
+        } while openCount > 0
+        return isObject ? .object([:]) : .array([])
     }
 
     private mutating func array(depth: Int) throws(JSONParseError) -> JSONValue {

@@ -19,10 +19,31 @@ public enum JSONValue: Equatable, Sendable {
     /// Deepest nesting that is read; the parser uses the stack.
     public static let depthLimit = 32
 
+    /// What to do with containers at `depthLimit` that are not empty.
+    public enum DepthPolicy: Sendable {
+        /// The document is refused with `JSONParseError.Reason.tooDeep`.
+        case refuse
+        /// They are read as empty ones, for documents whose other parts must be had in any case.
+        case empty
+    }
+
     /// Reads a whole document strictly by RFC 8259.
-    public init(parsing text: String, byteLimit: Int = JSONValue.defaultByteLimit) throws(JSONParseError) {
+    public init(
+        parsing text: String,
+        byteLimit: Int = JSONValue.defaultByteLimit,
+        tooDeep: DepthPolicy = .refuse
+    ) throws(JSONParseError) {
         guard text.utf8.count <= byteLimit else { throw JSONParseError(reason: .tooLong, offset: byteLimit) }
-        self = try JSONParser.parse(Array(text.utf8))
+        self = try JSONParser.parse(Array(text.utf8), tooDeep)
+    }
+
+    /// How many containers lie in one another: 0 for a string, 1 for an empty object, 2 for `{"a":[1]}`.
+    public var depth: Int {
+        switch self {
+        case .null, .bool, .number, .string: 0
+        case .array(let elements): 1 + (elements.lazy.map(\.depth).max() ?? 0)
+        case .object(let members): 1 + (members.values.lazy.map(\.depth).max() ?? 0)
+        }
     }
 
     /// The string, when it is one.

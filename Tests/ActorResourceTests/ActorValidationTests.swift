@@ -141,6 +141,11 @@ import Testing
             message: "container 'asya-runtime' cannot set ASYA_SOCKET_DIR (it is managed by operator)"
         ),
         Row(
+            text: manifest(pod: "future: \(nested(23))"),
+            rule: .nesting,
+            message: "spec.workload.template must not be nested more than 24 levels deep"
+        ),
+        Row(
             text: manifest(name: String(repeating: "a", count: 64)),
             rule: .nameLength,
             message: "actor name must not be longer than 63 characters, but has 64"
@@ -152,6 +157,11 @@ import Testing
             message: "actor name 'my.actor' cannot name an SQS queue (only letters, digits, '-' and '_')"
         ),
     ]
+
+    /// As many lists in one another.
+    private static func nested(_ levels: Int) -> String {
+        String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
+    }
 
     private func actor(_ text: String) -> AsyncActor {
         let (documents, fault) = YAMLReader.read(text, file: "f")
@@ -185,7 +195,7 @@ import Testing
             manifest(container: "image: i\n          volumeMounts: [{name: v, mountPath: /tmp}]"),
             manifest(pod: "initContainers: [{name: x, image: i, command: [sh]}]"),
             manifest(name: String(repeating: "a", count: 63)), manifest(name: "my.actor"),
-            manifest(spec: "scaling: {minReplicas: 4, maxReplicas: 4}"),
+            manifest(pod: "future: \(nested(22))"), manifest(spec: "scaling: {minReplicas: 4, maxReplicas: 4}"),
             manifest(spec: "scaling: {advanced: {formula: q, target: '1'}}"), Samples.gpu, Samples.enricher,
         ]
     )

@@ -21,11 +21,16 @@ def transport(aws, **config):
                 "credentials": {
                     "accessKeyIdSecretRef": reference("id"), "secretAccessKeySecretRef": reference("secret"),
                 },
-                "queues": {"dlq": {"enabled": True, "maxRetryCount": 4}},
+                "queues": dead_letters(4),
                 **config,
             },
         }
     }
+
+
+def dead_letters(count):
+    """Settings of dead letters."""
+    return {"dlq": {"enabled": True, "maxRetryCount": count}}
 
 
 def add_secret(world):
@@ -71,6 +76,34 @@ def test_a_queue_is_made_changed_and_deleted(world, aws, sqs, start_operator):
         world.wait_gone(ACTORS, "caption")
         assert attributes(sqs, "asya-caption") is None
         assert attributes(sqs, "asya-dlq") is not None
+
+
+def test_a_changed_limit_of_receives_reaches_the_queue_and_nothing_is_written_again(world, aws, sqs, start_operator):
+    calls = []
+
+    def note(_method, _path, sent, _body):
+        calls.append(sent.get("X-Amz-Target", "").rpartition(".")[2])
+
+    def limit():
+        return int(json.loads(attributes(sqs, "asya-limited")["RedrivePolicy"])["maxReceiveCount"])
+
+    add_secret(world)
+    with HTTPProxy(aws.url) as front:
+        front.answer = note
+        with start_operator(config=transport(aws, endpoint=front.url)):
+            world.apply(actor("limited", transport="sqs"))
+            world.wait_for_condition("limited", "TransportReady", "True")
+        assert limit() == 4
+        url = sqs.get_queue_url(QueueName="asya-limited")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody="{}")
+        for writes in (1, 0):
+            calls.clear()
+            with start_operator(config=transport(aws, endpoint=front.url, queues=dead_letters(7))):
+                # The last call of a reconcile.
+                wait_until(lambda: calls.count("GetQueueAttributes") >= 2, "the queue to be looked at")
+                assert limit() == 7
+            assert calls.count("SetQueueAttributes") == writes
+        assert attributes(sqs, "asya-limited")["ApproximateNumberOfMessages"] == "1"
 
 
 def test_a_lost_queue_comes_back(world, aws, sqs, start_operator):

@@ -12,6 +12,11 @@ def with_pod(**pod):
     return {"template": {"spec": pod}}
 
 
+def nested(levels):
+    """A list in a list in a list."""
+    return [nested(levels - 1)] if levels > 1 else []
+
+
 REPORTED = {
     "reserved-container": (
         {"workload": with_pod(containers=[RUNTIME, {"name": "asya-sidecar", "image": "x"}])},
@@ -79,6 +84,11 @@ REPORTED = {
     "socket-dir": (
         {"workload": with_pod(containers=[{**RUNTIME, "env": [{"name": "ASYA_SOCKET_DIR", "value": "/x"}]}])},
         "container 'asya-runtime' cannot set ASYA_SOCKET_DIR (it is managed by operator)",
+    ),
+    # Deeper than the operator reads at all.
+    "nested": (
+        {"workload": with_pod(containers=[RUNTIME], future=nested(100))},
+        "spec.workload.template must not be nested more than 24 levels deep",
     ),
 }
 

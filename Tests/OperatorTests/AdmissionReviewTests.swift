@@ -52,6 +52,17 @@ struct AdmissionReviewTests {
         #expect(try self.isAllowed(self.review(Self.actor(), old: bad)))
     }
 
+    @Test("a template nested deeper than the operator reads is refused with the same words")
+    func nested() throws {
+        var value: JSONValue = []
+        for _ in 0..<200 { value = [value] }
+        let message = try self.answer(
+            self.review(Self.actor(container: ["name": "asya-runtime", "image": "x", "y": value]))
+        )
+        let text = message["response"]?["status"]?["message"]?.string
+        #expect(text == "spec.workload.template must not be nested more than 24 levels deep")
+    }
+
     @Test("a name that is still to be made counts with its suffix")
     func generatedNames() throws {
         func isAllowed(_ count: Int) throws -> Bool {

@@ -172,15 +172,16 @@ struct FaultTests {
         try await self.run(api) { try await self.expectComplete(api) }
     }
 
-    @Test("an actor nested deeper than we read does not hide the others, whether listed or watched")
-    func unreadable() async throws {
+    @Test("an actor nested deeper than we read is told so and can be deleted, whether listed or watched")
+    func deepActor() async throws {
         let api = FakeAPI()
         func deep(_ name: String) throws -> JSONValue {
             var value: JSONValue = [:]
             for _ in 0..<2 * JSONValue.depthLimit { value = ["x": value] }
             var actor = self.actor
             actor.set("metadata", ["name": .string(name), "namespace": "n"])
-            actor.set("spec", value)
+            let pod: JSONValue = ["containers": [Samples.container], "future": value]
+            actor.set("spec", ["transport": "rabbitmq", "workload": ["template": ["spec": pod]]])
             return actor
         }
         let collection = Self.actorPath.dropLast()
@@ -188,10 +189,20 @@ struct FaultTests {
         try await self.run(api) {
             try await self.expectComplete(api)
             api.put("\(collection)later", try deep("later"))
-            var changed = try #require(api.object(Self.actorPath))
-            changed.set("metadata", try self.annotated(changed, "true"))
-            api.put(Self.actorPath, changed)
-            try await self.until("a change after it") { api.object(Self.budgetPath) != nil }
+            for name in ["before", "later"] {
+                let path = "\(collection)\(name)"
+                try await self.until("the status of \(name)") {
+                    self.condition(api, "WorkloadReady", path)?["message"]?.string
+                        == "spec.workload.template must not be nested more than 24 levels deep"
+                }
+                var stored = try #require(api.object(path))
+                var metadata = try #require(stored["metadata"])
+                #expect(metadata["finalizers"] == [.string(Reconciler.finalizer)])
+                metadata.set("deletionTimestamp", "2026-01-02T03:04:05Z")
+                stored.set("metadata", metadata)
+                api.put(path, stored)
+                try await self.until("\(name) to go") { api.object(path) == nil }
+            }
         }
     }
 
@@ -286,8 +297,8 @@ struct FaultTests {
         }
     }
 
-    private func condition(_ api: FakeAPI, _ type: String) -> JSONValue? {
-        api.object(Self.actorPath)?["status"]?["conditions"]?.elements?.first { $0["type"]?.string == type }
+    private func condition(_ api: FakeAPI, _ type: String, _ path: String = Self.actorPath) -> JSONValue? {
+        api.object(path)?["status"]?["conditions"]?.elements?.first { $0["type"]?.string == type }
     }
 
     private func untilQuiet(_ api: FakeAPI) async throws {

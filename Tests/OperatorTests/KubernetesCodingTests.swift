@@ -78,6 +78,17 @@ struct KubernetesCodingTests {
         }
     }
 
+    @Test("an object nested deeper than the scanner goes does not hide the others of its page")
+    func deepPage() throws {
+        let levels = 10_000  // As many as Kubernetes stores.
+        let deep = String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
+        let text = #"{"items":[{"spec":\#(deep)},{"b":[2]}],"metadata":{"resourceVersion":"5"}}"#
+        let page = try ListPage(Array(text.utf8))
+        let objects = try (0..<page.count).map { try page.object(at: $0) }
+        #expect(objects.count == 2 && objects[1] == ["b": [2]] && page.resourceVersion == "5")
+        #expect(try #require(objects[0]["spec"]).depth > ActorValidation.templateDepthLimit)
+    }
+
     @Test("paths and queries are what the API serves")
     func paths() {
         let key = ObjectKey(namespace: "n", name: "x")

@@ -101,17 +101,18 @@ import Testing
         }
     }
 
-    @Test("an existing queue without a redrive policy gets one; one that somebody chose stays")
+    @Test("an existing queue gets a redrive policy, and the number of receives that is wanted; its target stays")
     func redrive() async throws {
         let configuration = try MotoServer.open.get().configuration()
         let name = self.name()
         try await self.withClients(configuration) { _, administration in
             try await administration.declare(QueueDefinition(name: name))
             #expect(try await administration.attributes(of: name)?.deadLetter == nil)
-            for count in [5, 9] {
-                let deadLetter = DeadLetterDefinition(queueName: name + "-dlq", maximumReceiveCount: count)
+            for (target, count, found) in [("-dlq", 5, 5), ("-dlq", 9, 9), ("-other", 7, 9)] {
+                let deadLetter = DeadLetterDefinition(queueName: name + target, maximumReceiveCount: count)
                 try await administration.declare(QueueDefinition(name: name, deadLetter: deadLetter))
-                #expect(try await administration.attributes(of: name)?.deadLetter?.maximumReceiveCount == 5)
+                let observed = try await administration.attributes(of: name)?.deadLetter
+                #expect(observed?.queueName == name + "-dlq" && observed?.maximumReceiveCount == found)
             }
         }
     }

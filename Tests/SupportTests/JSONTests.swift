@@ -83,13 +83,35 @@ import Testing
         _ = try JSONValue(parsing: long, byteLimit: 100_000)
     }
 
+    @Test("what is too deep is read as empty where that was asked for, however deep it is")
+    func emptied() throws {
+        func read(_ text: String) throws -> JSONValue { try JSONValue(parsing: text, tooDeep: .empty) }
+        let outer = (String(repeating: "[", count: 31), String(repeating: "]", count: 31))
+        let deepest = try read(outer.0 + "[]" + outer.1)
+        #expect(deepest.depth == JSONValue.depthLimit)
+        for content in ["[1]", "[ {\"]\": \"\\\"]\"}, [] ]", "[\(outer.0)\(outer.1)]"] {
+            #expect(try read(outer.0 + content + outer.1) == deepest)
+        }
+        #expect(try read(outer.0 + #"{"a":{}}"# + outer.1).depth == JSONValue.depthLimit)
+        let levels = 5000
+        let rest = String(repeating: #"{"x":["#, count: levels) + String(repeating: "]}", count: levels)
+        let members = try read(#"{"deep":\#(rest),"after":1}"#).members
+        #expect(members?["deep"]?.depth == JSONValue.depthLimit - 1 && members?["after"] == .number(1))
+        let document = outer.0 + "[[\"]\"]]" + outer.1
+        for count in 0..<document.count {
+            #expect(throws: JSONParseError.self) { try read(String(document.prefix(count))) }
+        }
+    }
+
     @Test("random bytes never crash the parser, and every prefix of a document is refused")
     func garbage() throws {
         var generator = SeededRandom(seed: 11)
         let alphabet = Array("{}[]\",:\\u0123456789abcdefnrtlse.-+ ")
         for _ in 0..<20_000 {
             let text = String((0..<Int(generator.next() % 24)).map { _ in alphabet[Int(generator.next() % 35)] })
-            _ = try? JSONValue(parsing: text)  // Only that it returns.
+            // Only that it returns.
+            _ = try? JSONValue(parsing: text)
+            _ = try? JSONValue(parsing: String(repeating: "[", count: 31) + text, tooDeep: .empty)
         }
         let document = #"{"a":[1,-2.5e3,"x\u00e9\n",true,false,null,{"b":{}}]}"#
         _ = try JSONValue(parsing: document)

@@ -257,7 +257,7 @@ def measure(count, options):
                 lambda: at_rest(operator, broker, options.rest_seconds),
                 load.change_latency,
                 lambda: quiet(operator) or restart(operator, count),
-                lambda: memory(operator.process.pid, "restarted"),
+                lambda: quiet(operator) or memory(operator.process.pid, "restarted"),
                 load.delete_all,
             ]
             for step in steps[:3] if options.rest_only else steps:

@@ -22,6 +22,11 @@ public struct RedrivePolicy: Sendable, Equatable {
         self.init(deadLetterTargetARN: target, maxReceiveCount: limit)
     }
 
+    /// The name at the end of the ARN, `arn:aws:sqs:region:account:name`.
+    public var deadLetterQueueName: String {
+        self.deadLetterTargetARN.split(separator: ":").last.map { String($0) } ?? ""
+    }
+
     /// `{"deadLetterTargetArn":"…","maxReceiveCount":3}` (`operator.md` 9).
     public var text: String {
         var json = JSONWriter()

@@ -29,6 +29,13 @@ int cprocess_signal_pipe(const int *signals, int count);
 /// is used again is mapped again. Pages that can be written are kept.
 void cprocess_forget_clean_pages(void);
 
+/// From now on all threads allocate from one heap: for a program whose few threads allocate little at the same time.
+/// Otherwise each gets a heap of its own and keeps what others have freed in theirs. Call before there are threads.
+void cprocess_share_heap(void);
+
+/// Gives pages of the heap back that hold nothing any more: for a program that is about to sleep.
+void cprocess_forget_free_memory(void);
+
 /// 1 on the thread that the program began with.
 int cprocess_is_main_thread(void);
 

@@ -1,3 +1,4 @@
+import CProcess
 import FoundationEssentials
 import Glibc
 import Logging
@@ -6,6 +7,7 @@ import Support
 
 // One Deployment in the cluster turns AsyncActors into running actors (operator.md).
 signal(SIGPIPE, SIG_IGN)
+cprocess_share_heap()
 let environment = ProcessInfo.processInfo.environment
 if CommandLine.arguments.dropFirst().first == "check" {
     exit(await InstallationCheck.run(Array(CommandLine.arguments.dropFirst(2)), environment: environment))

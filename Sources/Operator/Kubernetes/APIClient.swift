@@ -59,7 +59,8 @@ final class APIClient: Sendable {
         let body = try await self.sendForBytes(request)
         guard !body.isEmpty else { return .null }
         do {
-            return try JSONValue(parsing: String(decoding: body, as: UTF8.self), byteLimit: Self.answerByteLimit)
+            let text = String(decoding: body, as: UTF8.self)
+            return try JSONValue(parsing: text, byteLimit: Self.answerByteLimit, tooDeep: .empty)
         } catch {
             throw APIError.invalidResponse("\(request.method.rawValue) \(request.path): \(error)")
         }

@@ -116,7 +116,7 @@ struct Reflector: Sendable {
         state.watchEnded(receivedAnything: !isEmpty, using: &generator)
     }
 
-    /// An object that cannot be read, such as one nested deeper than our parser goes, must not hide all others.
+    /// An object that cannot be read, such as one larger than we read, must not hide all others.
     private func reading(_ body: () throws -> Void) {
         do {
             try body()

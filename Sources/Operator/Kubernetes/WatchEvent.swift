@@ -16,7 +16,7 @@ enum WatchEvent: Equatable {
         let value: JSONValue
         do {
             let text = String(decoding: line, as: UTF8.self)
-            value = try JSONValue(parsing: text, byteLimit: WatchFrameDecoder.lineByteLimit)
+            value = try JSONValue(parsing: text, byteLimit: WatchFrameDecoder.lineByteLimit, tooDeep: .empty)
         } catch {
             throw APIError.invalidResponse("watch event: \(error)")
         }

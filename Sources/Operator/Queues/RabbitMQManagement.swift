@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import FoundationEssentials
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOSSL
@@ -12,6 +13,8 @@ final class RabbitMQManagement: Sendable {
     static let timeLimit = TimeAmount.seconds(5)
     /// Name and two numbers of ten thousand queues.
     static let answerByteLimit = 8 << 20
+    /// How often a request is sent when its connection is closed without an answer.
+    static let sendLimit = 2
 
     private let settings: RabbitMQSettings
     private let login: String
@@ -105,13 +108,27 @@ final class RabbitMQManagement: Sendable {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(bytes: body.canonicalBytes))
         }
-        do {
-            let response = try await self.http.execute(request, timeout: Self.timeLimit)
-            let content = try await response.body.collect(upTo: Self.answerByteLimit)
-            return (Int(response.status.code), String(buffer: content))
-        } catch {
-            throw QueueProblem(.error, "RabbitMQ API at \(self.authority): \(error)")
+        var count = 0
+        while true {
+            count += 1
+            do {
+                let response = try await self.http.execute(request, timeout: Self.timeLimit)
+                let content = try await response.body.collect(upTo: Self.answerByteLimit)
+                return (Int(response.status.code), String(buffer: content))
+            } catch {
+                // Every request of ours may be repeated, whether the first one arrived or not.
+                if count < Self.sendLimit, Self.isLostConnection(error) { continue }
+                throw QueueProblem(.error, "RabbitMQ API at \(self.authority): \(error)")
+            }
         }
+    }
+
+    /// Whether this is what a kept connection gives that the server, or something in between, has closed meanwhile.
+    static func isLostConnection(_ error: any Error) -> Bool {
+        if let error = error as? HTTPClientError { return error == .remoteConnectionClosed }
+        if let error = error as? IOError { return [ECONNRESET, EPIPE].contains(error.errnoCode) }
+        // TLS without its farewell.
+        return (error as? NIOSSLError) == .uncleanShutdown
     }
 }
 

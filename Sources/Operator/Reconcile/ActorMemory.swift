@@ -63,9 +63,11 @@ final class ActorMemory: Sendable {
         }
     }
 
-    /// Actors whose queues were made, for the periodic check.
-    func ensuredQueues() -> [ObjectKey: EnsuredQueue] {
-        self.entries.withLock { $0.compactMapValues(\.ensured) }
+    /// Actors whose queues were made on a transport, for the periodic check.
+    func ensuredQueues(transport name: String) -> [ObjectKey: EnsuredQueue] {
+        self.entries.withLock { entries in
+            entries.compactMapValues { $0.ensured?.transport.name == name ? $0.ensured : nil }
+        }
     }
 
     /// The actor is gone.

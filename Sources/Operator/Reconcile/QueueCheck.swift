@@ -3,11 +3,11 @@ import QueueClient
 import Support
 
 /// Looks from time to time whether the queues of all actors are still there, and has missing ones made again
-/// (operator.md 9, OB12). One look-up for all queues of a broker where it offers one; transports do not wait for each
-/// other.
+/// (operator.md 9, OB12). One look-up for all queues of a broker where it offers one. Each transport has a rhythm of its
+/// own: a broker that does not answer holds up the checks of no other.
 struct QueueCheck: Sendable {
-
     let interval: Duration
+    let transportNames: [String]
     let memory: ActorMemory
     let queues: QueueService
     let workQueue: WorkQueue
@@ -15,24 +15,17 @@ struct QueueCheck: Sendable {
 
     /// Checks until cancelled.
     func run() async {
-        while !Task.isCancelled {
-            // Spread, so that the checks of many clusters at one broker do not meet.
-            do { try await Task.sleep(for: self.interval * Double.random(in: 0.9...1)) } catch { return }
-            await self.checkAll()
+        await withTaskGroup(of: Void.self) { group in
+            for name in self.transportNames { group.addTask { await self.run(transport: name) } }
         }
     }
 
-    private func checkAll() async {
-        let transports = Dictionary(grouping: self.memory.ensuredQueues().map { Entry(key: $0.key, ensured: $0.value) })
-        {
-            $0.ensured.transport.name
-        }
-        await withTaskGroup(of: Void.self) { group in
-            for entries in transports.values {
-                group.addTask {
-                    for entries in await self.byLogin(entries) { await self.check(entries) }
-                }
-            }
+    private func run(transport name: String) async {
+        while !Task.isCancelled {
+            // Spread, so that the checks of many clusters at one broker do not meet.
+            do { try await Task.sleep(for: self.interval * Double.random(in: 0.9...1)) } catch { return }
+            let entries = self.memory.ensuredQueues(transport: name).map { Entry(key: $0.key, ensured: $0.value) }
+            for entries in await self.byLogin(entries) { await self.check(entries) }
         }
     }
 

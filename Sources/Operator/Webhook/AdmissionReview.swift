@@ -19,7 +19,8 @@ struct AdmissionReview {
     init(_ body: [UInt8]) throws(AdmissionReviewError) {
         let review: JSONValue
         do {
-            review = try JSONValue(parsing: String(decoding: body, as: UTF8.self), byteLimit: Self.byteLimit)
+            let text = String(decoding: body, as: UTF8.self)
+            review = try JSONValue(parsing: text, byteLimit: Self.byteLimit, tooDeep: .empty)
         } catch {
             throw AdmissionReviewError(description: "the body is no JSON: \(error)")
         }

@@ -18,8 +18,8 @@ public final class SQSAdministration: QueueAdministration {
         self.operationTimeout = configuration.operationTimeout
     }
 
-    /// See `QueueAdministration`. An existing queue gets the visibility timeout that is wanted, and a redrive policy
-    /// when it has none; nothing else of it changes, and no message is lost (`operator.md` OB6).
+    /// See `QueueAdministration`. Of an existing queue only what differs is changed (`SQSQueueRevision`), and no message
+    /// is lost (`operator.md` OB6).
     public func declare(_ queue: QueueDefinition) async throws {
         try await self.translating(queue.name) { deadline in
             guard let address = try await self.existing(queue.name, deadline) else {
@@ -28,12 +28,9 @@ public final class SQSAdministration: QueueAdministration {
                 return
             }
             let reply = try await self.connection.perform(.attributes(of: address), deadline: deadline)
-            let observed = try QueueAttributes(reply: reply)
-            var changes = QueueAttributes()
-            if let wanted = queue.visibilityTimeoutSeconds, wanted != observed.visibilitySeconds {
-                changes.visibilitySeconds = wanted
-            }
-            if queue.deadLetter != nil, observed.redrivePolicy == nil {
+            let revision = SQSQueueRevision(of: try QueueAttributes(reply: reply), to: queue)
+            var changes = revision.changes
+            if revision.needsDeadLetterQueue {
                 changes.redrivePolicy = try await self.redrivePolicy(queue.deadLetter, tags: queue.tags, deadline)
             }
             guard changes != QueueAttributes() else { return }
@@ -163,7 +160,7 @@ public final class SQSAdministration: QueueAdministration {
         }
         return RedrivePolicy(
             deadLetterTargetARN: arn,
-            maxReceiveCount: deadLetter.maximumReceiveCount ?? DeadLetterDefaults.maximumReceiveCount
+            maxReceiveCount: deadLetter.receiveLimit
         )
     }
 
@@ -181,7 +178,6 @@ public final class SQSAdministration: QueueAdministration {
 
 /// What counts when the configuration of dead letters says nothing (`operator.md` 2).
 private enum DeadLetterDefaults {
-    static let maximumReceiveCount = 3
     static let retentionDays = 14
     static let actorTags: Set<String> = ["asya.sh/actor", "asya.sh/namespace"]
 }
@@ -205,9 +201,10 @@ public struct SQSQueueState: Sendable, Equatable {
         self.visibilitySeconds = attributes.visibilitySeconds
         self.retentionSeconds = attributes.retentionSeconds
         self.deadLetter = attributes.redrivePolicy.map { policy in
-            // arn:aws:sqs:region:account:name
-            let name = policy.deadLetterTargetARN.split(separator: ":").last.map { String($0) } ?? ""
-            return DeadLetterDefinition(queueName: name, maximumReceiveCount: policy.maxReceiveCount)
+            DeadLetterDefinition(
+                queueName: policy.deadLetterQueueName,
+                maximumReceiveCount: policy.maxReceiveCount
+            )
         }
         self.arn = attributes.arn
         self.waitingCount = attributes.waitingCount ?? 0
