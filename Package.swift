@@ -235,7 +235,9 @@ let package = Package(
         ),
         .testTarget(
             name: "QueueClientTests",
-            dependencies: ["QueueClient", "AMQP", "Support", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "QueueClient", "AMQP", "LocalQueue", "Support", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(
