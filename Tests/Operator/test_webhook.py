@@ -20,7 +20,7 @@ from world import ACTORS, MERGE, actor, wait_until
 HOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 PATH = "/validate-asya-sh-v1alpha1-asyncactor"
 INVALID = "command"
-DENIED = 'admission webhook "validate.asyncactor.asya.sh" denied the request: '
+DENIED = 'admission webhook "asyncactors.asya.sh" denied the request: '
 
 
 class Webhook:
