@@ -78,12 +78,12 @@ class Webhook:
     def trust_new_certificate(self):
         """As cert-manager does after a renewal."""
         patch = {"webhooks": self.configuration()["webhooks"]}
-        self._cluster.request("PATCH", f"{HOOKS}/asya-operator", patch, content_type=MERGE)
+        self._cluster.request("PATCH", f"{HOOKS}/asya-operator-webhook", patch, content_type=MERGE)
 
     def remove(self):
         """The configuration, if it is there."""
         try:
-            self._cluster.request("DELETE", f"{HOOKS}/asya-operator")
+            self._cluster.request("DELETE", f"{HOOKS}/asya-operator-webhook")
         except ApiError as error:
             if error.code != 404:
                 raise
