@@ -15,7 +15,7 @@ public enum URLText {
     }
 
     /// The text with its escapes resolved; nil when one is malformed or the result is not UTF-8.
-    public static func unescaped(_ text: some StringProtocol) -> String? {
+    public static func unescaped(_ text: Substring) -> String? {
         guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         var bytes: [UInt8] = []
         var input = text.utf8.makeIterator()

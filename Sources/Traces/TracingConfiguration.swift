@@ -80,7 +80,7 @@ public struct TracingConfiguration: Equatable, Sendable {
         guard let split = entry.firstIndex(of: "=") else { return nil }
         let name = trimmed(entry[..<split])
         guard HTTPFieldName.isValid(name),
-            let value = URLText.unescaped(trimmed(entry[entry.index(after: split)...])),
+            let value = URLText.unescaped(trimmed(entry[entry.index(after: split)...])[...]),
             value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
         else { return nil }
         return Header(name: name, value: value)

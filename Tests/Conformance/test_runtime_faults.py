@@ -34,7 +34,7 @@ def test_a_runtime_killed_while_handling_gives_one_error_and_the_rest_waits(worl
     world.sidecar("a", runtime, ASYA_RABBITMQ_PREFETCH=5)
     called = os.path.join(world.directory(), "called")
     world.send("a", body("victim", payload={"file": called}))
-    world.send_many("a", [body("m-%d" % i, payload=None) for i in range(5)])
+    world.send_many("a", [body("m-%d" % i, payload={}) for i in range(5)])
     world.wait_unacknowledged("a", 5)
     eventually(lambda: os.path.exists(called), 15, "the call of the handler")
     runtime.kill()
