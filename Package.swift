@@ -236,7 +236,9 @@ let package = Package(
         ),
         .testTarget(
             name: "QueueClientTests",
-            dependencies: ["QueueClient", "AMQP", "Support", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "QueueClient", "AMQP", "LocalQueue", "Support", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(

@@ -19,7 +19,6 @@ class HangingGateway:
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
-        self.swallowed_bytes = 0
         self._thread = threading.Thread(target=self._run, name="hanging-gateway", daemon=True)
         self._thread.start()
 
@@ -63,7 +62,6 @@ class HangingGateway:
             data = connection.recv(_READ_BYTES)
             if data.startswith(b"GET "):
                 connection.send(_HEALTHY)
-            self.swallowed_bytes += len(data)
         except OSError:
             data = b""
         if not data:

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 
+import derived_files
 import yaml
 
 CHARTS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "deploy", "helm-charts")
@@ -101,20 +102,8 @@ def chart_schema(chart):
 
 def main(arguments):
     """Writes the schemas, or with --check tells which are not up to date."""
-    stale = []
-    for chart in sorted(SPECIAL):
-        path = os.path.join(CHARTS, chart, "values.schema.json")
-        wanted = chart_schema(chart)
-        if arguments == ["--check"]:
-            with open(path, encoding="utf-8") as file:
-                if file.read() != wanted:
-                    stale.append(path)
-        else:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(wanted)
-    for path in stale:
-        print(f"not up to date, run tools/chart_schemas.py: {os.path.relpath(path)}", file=sys.stderr)
-    return 1 if stale else 0
+    texts = {os.path.join(CHARTS, chart, "values.schema.json"): chart_schema(chart) for chart in sorted(SPECIAL)}
+    return derived_files.write(texts, only_check=arguments == ["--check"])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import json
 import os
 import sys
 
+import derived_files
+
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "deploy", "grafana")
 WIDTH, HEIGHT = 24, 8
 QUEUES = '{queue=~"$queue"}'
@@ -175,20 +177,8 @@ def dashboard(description):
 
 def main(arguments):
     """Writes the files, or with --check tells which are not up to date."""
-    os.makedirs(FOLDER, exist_ok=True)
-    stale = []
-    for name, description in DASHBOARDS.items():
-        path, wanted = os.path.join(FOLDER, name), dashboard(description)
-        if arguments == ["--check"]:
-            with open(path, encoding="utf-8") as file:
-                if file.read() != wanted:
-                    stale.append(name)
-        else:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(wanted)
-    for name in stale:
-        print(f"not up to date, run tools/dashboards.py: deploy/grafana/{name}", file=sys.stderr)
-    return 1 if stale else 0
+    texts = {os.path.join(FOLDER, name): dashboard(description) for name, description in DASHBOARDS.items()}
+    return derived_files.write(texts, only_check=arguments == ["--check"])
 
 
 if __name__ == "__main__":

@@ -1,3 +1,5 @@
+import Support
+
 /// A broker's address (`sidecar.md` 6.1): `amqp://user:password@host:port/vhost?heartbeat=10&…`.
 ///
 /// Never prints the password: `description` shows scheme, host, port and virtual host only.
@@ -139,25 +141,9 @@ public struct AMQPURL: Equatable, Sendable, CustomStringConvertible {
 
     /// Resolves percent escapes (RFC 3986, 2.1).
     private static func decoded(_ text: Substring, _ part: String) throws(ParseError) -> String {
-        var bytes: [UInt8] = []
-        var input = text.utf8.makeIterator()
-        while let byte = input.next() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard let high = input.next().flatMap(Self.hexDigit), let low = input.next().flatMap(Self.hexDigit) else {
-                throw ParseError("its \(part) has a malformed percent escape")
-            }
-            bytes.append(high << 4 | low)
-        }
-        guard let decoded = String(validating: bytes, as: UTF8.self) else {
-            throw ParseError("its \(part) is not UTF-8")
+        guard let decoded = URLText.unescaped(text) else {
+            throw ParseError("its \(part) has a malformed percent escape or is not UTF-8")
         }
         return decoded
-    }
-
-    private static func hexDigit(_ byte: UInt8) -> UInt8? {
-        Character(UnicodeScalar(byte)).hexDigitValue.map(UInt8.init)
     }
 }

@@ -37,7 +37,7 @@ extension SidecarConfiguration {
             // Not above zero is an error of its own, not a reason for the default.
             "ASYA_RUNTIME_TIMEOUT",
             default: .seconds(300),
-            atLeast: .nanoseconds(Int64.min),
+            atLeast: nil,
             text: "Limit of one runtime call; must be greater than 0."
         )
         static let runtimeReadyTimeout = EnvironmentVariable.duration(

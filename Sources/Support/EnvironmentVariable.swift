@@ -165,25 +165,26 @@ extension EnvironmentVariable where Value == Int? {
 }
 
 extension EnvironmentVariable where Value == Duration {
-    /// A duration in Go's notation, at least `minimum`.
+    /// A duration in Go's notation, at least `minimum`; nil: also a negative one.
     public static func duration(
         _ name: String,
         default defaultValue: Duration,
-        atLeast minimum: Duration = .zero,
+        atLeast minimum: Duration? = .zero,
         text: String
     ) -> Self {
-        let bounds = minimum == .zero ? "" : " ≥ \(GoDuration(minimum))"
+        let bound = minimum.flatMap { $0 == .zero ? nil : " ≥ \(GoDuration($0))" } ?? ""
         return Self(
             name: name,
             default: defaultValue,
             defaultText: GoDuration(defaultValue).description,
-            format: "duration" + bounds,
+            format: "duration" + bound,
             text: text
         ) { text in
             guard let value = GoDuration(parsing: text)?.duration else {
                 return .invalid(reason: "not a duration (such as 5m or 1.5s)")
             }
-            return value >= minimum ? .value(value) : .invalid(reason: "below \(GoDuration(minimum))")
+            guard let minimum, value < minimum else { return .value(value) }
+            return .invalid(reason: "below \(GoDuration(minimum))")
         }
     }
 }

@@ -80,27 +80,10 @@ public struct TracingConfiguration: Equatable, Sendable {
         guard let split = entry.firstIndex(of: "=") else { return nil }
         let name = trimmed(entry[..<split])
         guard HTTPFieldName.isValid(name),
-            let value = self.percentDecoded(trimmed(entry[entry.index(after: split)...])),
+            let value = URLText.unescaped(trimmed(entry[entry.index(after: split)...])[...]),
             value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
         else { return nil }
         return Header(name: name, value: value)
-    }
-
-    private static func percentDecoded(_ text: String) -> String? {
-        var decoded: [UInt8] = []
-        var rest = Array(text.utf8)[...]
-        while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                decoded.append(byte)
-                continue
-            }
-            guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
-                return nil
-            }
-            rest = rest.dropFirst(2)
-            decoded.append(value)
-        }
-        return String(validating: decoded, as: UTF8.self)
     }
 }
 

@@ -309,6 +309,12 @@ def wait_for(condition, what):
         time.sleep(0.02)
 
 
+def catches(process, number):
+    """Whether the process has a handler for the signal."""
+    status = open(f"/proc/{process.pid}/status", encoding="ascii").read()
+    return int(re.search(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE)[1], 16) >> (number - 1) & 1
+
+
 def test_wait_prints_the_result(asya, store, end_actor):
     process = asya.start("send", "first", "-p", "1", "--wait", "--id", "w-1")
     wait_for(lambda: bodies(asya, "first"), "sending")
@@ -351,8 +357,7 @@ def test_wait_hints_when_nobody_takes_the_message(asya, store):
 
 def test_ctrl_c_while_waiting_ends_with_130(asya, store):
     process = asya.start("send", "first", "-p", "1", "--wait", "--id", "w-1")
-    wait_for(lambda: bodies(asya, "first"), "sending")
-    time.sleep(0.2)
+    wait_for(lambda: catches(process, signal.SIGINT), "waiting")
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130 and "asya results w-1" in stderr

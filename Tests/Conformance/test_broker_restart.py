@@ -71,7 +71,7 @@ def blocked_publication(world, alarm, count=1, **environment):
     runtime.wait_requests(1)
     alarm()
     gate.set()
-    eventually(lambda: runtime.requests[0].finished, 5, "the handler call to end")
+    eventually(lambda: runtime.requests[0].finished, 15, "the handler call to end")
     observe_for(1)
     assert world.depth("b") == 0
     return runtime, sidecar
@@ -127,7 +127,7 @@ def test_a_second_signal_while_a_publication_is_blocked_exits_at_once(spare_worl
     sidecar.terminate()
     holds_for(lambda: sidecar.is_running, 1, "the first signal to wait for the publication")
     sidecar.terminate()
-    assert sidecar.wait_exit(3) == 1
+    assert sidecar.wait_exit(8) == 1
     world.wait_depth("a", 1)
 
 

@@ -115,7 +115,7 @@ def test_query_keys_are_honoured_and_unknown_ones_ignored(world):
 )
 def test_a_url_that_cannot_be_understood_ends_with_status_1_and_one_clear_line(world, url):
     sidecar = world.sidecar("a", world.scripted(), ready=False, ASYA_RABBITMQ_URL=url)
-    assert sidecar.wait_exit(5) == 1
+    assert sidecar.wait_exit(15) == 1
     assert sidecar.log_lines("ERROR")
 
 

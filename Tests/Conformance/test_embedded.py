@@ -76,12 +76,12 @@ def test_after_kill_9_a_message_is_delivered_again_when_its_lease_ends(world):
 def test_a_lease_is_renewed_while_the_handler_runs(world):
     gate = threading.Event()
     slow = world.scripted(gated_echo(gate))
-    world.sidecar("a", slow, ASYA_EMBEDDED_VISIBILITY_TIMEOUT="1s")
+    world.sidecar("a", slow, ASYA_EMBEDDED_VISIBILITY_TIMEOUT="3s")
     other = world.scripted()
     world.send("a", body("x"))
     slow.wait_requests(1)
     world.sidecar("a", other)
-    holds_for(lambda: not other.requests, 4, "the message to stay with its holder")
+    holds_for(lambda: not other.requests, 5, "the message to stay with its holder")
     gate.set()
     assert world.receive("b").json["id"] == "x"
 

@@ -2,8 +2,11 @@
 
 import socket
 import struct
+import types
 
+import pytest
 from harness.amqp import AMQPClient
+from harness.concurrent import ConcurrentTests
 from harness.envelopes import body
 from harness.metrics import parse_metrics
 from harness.proxy import TO_BROKER
@@ -93,3 +96,27 @@ def test_the_metrics_reader_understands_labels_and_types():
     assert page.value("x", a="1", b='q"r') == 2
     assert page.types == {"x": "counter", "y": "histogram"}
     assert page.buckets("y") == [float("inf")]
+
+
+def test_a_second_attempt_of_a_concurrent_test_runs_it_again_and_no_other(broker):
+    calls = []
+
+    def item(name, passes):
+        def test(world):
+            calls.append((name, world.vhost))
+            assert passes()
+
+        return types.SimpleNamespace(
+            nodeid=name, fspath="file", obj=test, fixturenames=["world"], get_closest_marker=lambda _: True, session=session
+        )
+
+    session = types.SimpleNamespace(items=[])
+    session.items += [item("fails once", lambda: len(calls) > 2), item("passes", lambda: True)]
+    tests = ConcurrentTests()
+    with pytest.raises(AssertionError):
+        tests.result(session.items[0], lambda _: broker)
+    tests.result(session.items[1], lambda _: broker)
+    tests.result(session.items[0], lambda _: broker)
+    assert sorted(name for name, _ in calls) == ["fails once", "fails once", "passes"]
+    assert len({vhost for _, vhost in calls}) == 3
+    tests.close()

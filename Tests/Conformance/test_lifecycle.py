@@ -2,11 +2,12 @@
 
 import os
 import signal
+import threading
 import time
 
 import pytest
 from harness.envelopes import body
-from harness.scripted_runtime import delayed_echo, echo, hangs, in_turn
+from harness.scripted_runtime import delayed_echo, echo, gated_echo, hangs, in_turn
 from harness.waiting import eventually, holds_for, observe_for
 
 pytestmark = [pytest.mark.concurrent]
@@ -31,7 +32,7 @@ def test_ready_answers_503_until_the_runtime_is_there_and_health_200_at_once(wor
     holds_for(lambda: sidecar.status("/ready") == 503, 1, "/ready to answer 503")
     assert world.depth("a") == 1, "nothing is consumed before the runtime is ready"
     runtime.start()
-    sidecar.wait_ready(3)
+    sidecar.wait_ready()
     assert world.receive("b").json["id"] == "x"
 
 
@@ -42,7 +43,7 @@ def test_a_ready_file_without_a_socket_is_not_ready(world):
     sidecar = world.sidecar("a", runtime, ready=False).wait_up()
     holds_for(lambda: sidecar.status("/ready") == 503, 1, "/ready to answer 503")
     runtime.start()
-    sidecar.wait_ready(3)
+    sidecar.wait_ready()
 
 
 def test_a_stale_socket_and_a_plain_file_are_not_ready(world):
@@ -56,7 +57,7 @@ def test_a_stale_socket_and_a_plain_file_are_not_ready(world):
         file.write("no socket")
     holds_for(lambda: sidecar.status("/ready") == 503, 1, "/ready to answer 503")
     runtime.start()
-    sidecar.wait_ready(3)
+    sidecar.wait_ready()
 
 
 def test_a_runtime_that_never_comes_ends_the_start_with_status_1(world):
@@ -83,7 +84,7 @@ def test_an_idle_sidecar_exits_0_at_once(world, number):
     sidecar = world.sidecar("a", world.scripted())
     sidecar.signal(number)
     status, seconds = ended_within(sidecar, 5)
-    assert status == 0 and seconds < 1.5
+    assert status == 0 and seconds < 3
 
 
 def test_a_signal_while_waiting_for_the_runtime_exits_0(world):
@@ -91,7 +92,7 @@ def test_a_signal_while_waiting_for_the_runtime_exits_0(world):
     sidecar = world.sidecar("a", ready=False).wait_up()
     sidecar.terminate()
     status, seconds = ended_within(sidecar, 5)
-    assert status == 0 and seconds < 1.5
+    assert status == 0 and seconds < 3
 
 
 def test_a_signal_while_waiting_for_the_gateway_exits_0(world):
@@ -102,7 +103,7 @@ def test_a_signal_while_waiting_for_the_gateway_exits_0(world):
     gateway.wait("health", 2)
     sidecar.terminate()
     status, seconds = ended_within(sidecar, 5)
-    assert status == 0 and seconds < 1.5
+    assert status == 0 and seconds < 3
 
 
 def test_a_signal_between_connection_attempts_ends_the_wait(world):
@@ -111,7 +112,7 @@ def test_a_signal_between_connection_attempts_ends_the_wait(world):
     sidecar = world.sidecar("a", world.scripted(), ready=False, ASYA_RABBITMQ_URL=world.proxied_url(proxy))
     eventually(lambda: proxy.accepted >= 3, 15, "three attempts")
     sidecar.terminate()
-    assert ended_within(sidecar, 5)[1] < 1.5
+    assert ended_within(sidecar, 5)[1] < 3
 
 
 def test_a_signal_while_the_own_queue_is_missing_ends_the_wait(world):
@@ -119,18 +120,20 @@ def test_a_signal_while_the_own_queue_is_missing_ends_the_wait(world):
     observe_for(1.5)
     sidecar.terminate()
     status, seconds = ended_within(sidecar, 5)
-    assert status == 0 and seconds < 1.5
+    assert status == 0 and seconds < 3
 
 
 def test_a_signal_during_a_handler_finishes_routes_and_acknowledges_it(world):
     world.declare_usual()
-    runtime = world.scripted(delayed_echo(2))
+    gate = threading.Event()
+    runtime = world.scripted(gated_echo(gate))
     sidecar = world.sidecar("a", runtime, ASYA_RABBITMQ_PREFETCH=5)
     world.send_many("a", [body("m-%d" % i) for i in range(5)])
     runtime.wait_requests(1)
     world.wait_unacknowledged("a", 5)
     sidecar.terminate()
-    eventually(lambda: world.depth("a") == 4, 1.5, "the messages not begun to be released at once")
+    eventually(lambda: world.depth("a") == 4, 10, "the messages not begun to be released at once")
+    gate.set()
     assert sidecar.wait_exit(8) == 0
     assert [m.json["id"] for m in world.drain("b")] == ["m-0"]
     assert world.queue_counts("a") == (4, 0)
@@ -147,7 +150,7 @@ def test_a_signal_while_the_runtime_is_gone_releases_the_message_in_hand(world):
     eventually(lambda: sidecar.status("/ready") == 503, 10, "/ready to answer 503")
     sidecar.terminate()
     status, seconds = ended_within(sidecar, 5)
-    assert status == 0 and seconds < 2.5
+    assert status == 0 and seconds < 4.5
     world.wait_depth("a", 3)
     assert world.depth("error-end") == 0
 
@@ -162,7 +165,7 @@ def test_a_second_signal_during_a_handler_releases_and_exits_1(world):
     holds_for(lambda: sidecar.is_running, 1, "the first signal to wait for the handler")
     sidecar.signal(signal.SIGINT)
     status, seconds = ended_within(sidecar, 5)
-    assert status == 1 and seconds < 1.5
+    assert status == 1 and seconds < 3
     world.wait_depth("a", 1)
     assert world.depth("error-end") == 0
 
@@ -179,7 +182,7 @@ def test_after_the_shutdown_timeout_everything_is_released_and_status_is_1(world
     runtime.wait_requests(1)
     sidecar.terminate()
     status, seconds = ended_within(sidecar, 6)
-    assert status == 1 and 0.8 <= seconds < 3.5
+    assert status == 1 and 0.8 <= seconds < 5.5
     world.wait_depth("a", 1)
     assert world.depth("error-end") == 0
 
@@ -211,7 +214,7 @@ def test_a_signal_during_reconnection_exits_at_once(world):
     observe_for(2)
     sidecar.terminate()
     status, seconds = ended_within(sidecar, 5)
-    assert status == 0 and seconds < 1.5
+    assert status == 0 and seconds < 3
 
 
 def test_a_signal_while_a_message_waits_in_backoff_releases_it(world):
@@ -223,7 +226,7 @@ def test_a_signal_while_a_message_waits_in_backoff_releases_it(world):
     )
     sidecar.terminate()
     status, seconds = ended_within(sidecar, 6)
-    assert status == 0 and seconds < 3
+    assert status == 0 and seconds < 5
     world.wait_depth("a", 1)
 
 

@@ -10,11 +10,10 @@ import pytest
 import yaml
 
 import charts
+import custom_resources
 from charts import environment, merged_values, named, pods, render, render_text, value_sets
 
 KUBERNETES_VERSIONS = ["1.27", "1.36"]
-# Not part of Kubernetes; AsyncActors are checked against our own CRD instead.
-FOREIGN_GROUPS = ("asya.sh/", "monitoring.coreos.com/", "keda.sh/", "cert-manager.io/")
 SETS = value_sets()
 SET_NAMES = [f"{chart}-{os.path.basename(path)[:-5]}" for chart, path in SETS]
 
@@ -40,8 +39,7 @@ def test_output_is_as_recorded(stored_set):
 def test_kubernetes_accepts_every_object(stored_set, version):
     chart, path = stored_set
     for one in render(chart, "-f", path):
-        if not one["apiVersion"].startswith(FOREIGN_GROUPS):
-            kubernetes_validate.validate(one, version, strict=True)
+        check(one, version)
 
 
 def test_values_match_the_schema(stored_set):
@@ -280,6 +278,24 @@ def test_the_schemas_are_up_to_date():
     import chart_schemas
 
     assert chart_schemas.main(["--check"]) == 0
+
+
+def test_the_charts_webhook_is_the_one_in_deploy_webhook():
+    with open(os.path.join(charts.ROOT, "deploy", "webhook", "operator.yaml"), encoding="utf-8") as file:
+        manifests = list(yaml.safe_load_all(file))
+    rendered = render("asya-operator", "-set", "webhook={enabled: true, certManager: {enabled: true}}")
+    for one in manifests:
+        found = named(rendered, one["kind"], one["metadata"]["name"])
+        assert found["metadata"].get("annotations") == one["metadata"].get("annotations")
+        assert found.get("webhooks") == one.get("webhooks")
+
+
+def check(one, version):
+    """Raises unless Kubernetes of that version, or the project whose resource it is, takes the object."""
+    if custom_resources.is_known(one):
+        custom_resources.validate(one)
+    elif not one["apiVersion"].startswith("asya.sh/"):  # Those are checked against our own CRD.
+        kubernetes_validate.validate(one, version, strict=True)
 
 
 def single(*settings):

@@ -7,13 +7,12 @@ import re
 import subprocess
 
 import jsonschema
-import kubernetes_validate
 import pytest
 import yaml
 
 import charts
 import guides
-from test_charts import FOREIGN_GROUPS, schema
+from test_charts import check, schema
 
 ASYA = os.path.join(charts.ROOT, "bin", "asya")
 # What a chart needs besides the values a guide shows.
@@ -32,8 +31,7 @@ def test_a_yaml_block_is_right(block, tmp_path):
     else:
         objects = [one for one in yaml.safe_load_all(block.body) if isinstance(one, dict) and "apiVersion" in one]
     for one in objects:
-        if not one["apiVersion"].startswith(FOREIGN_GROUPS):
-            kubernetes_validate.validate(one, "1.36", strict=True)
+        check(one, "1.36")
     actors = [one for one in objects if one["kind"] == "AsyncActor"]
     if actors:
         if not os.path.exists(ASYA):
@@ -83,6 +81,14 @@ def test_every_page_is_in_the_table_of_contents():
     for page in guides.pages():
         if page.startswith("docs/") and page != "docs/README.md":
             assert f"({os.path.relpath(page, 'docs')})" in contents, page
+
+
+def test_every_variable_of_runtime_and_end_actors_is_explained():
+    page = set(re.findall(r"`(\w+)`", guides.text_of("docs/reference/runtime.md")))
+    for path in ("Runtime/asya_runtime.py", "Crew/handlers/end_handlers.py"):
+        with open(os.path.join(charts.ROOT, "Sources", path), encoding="utf-8") as file:
+            variables = re.findall(r'environ\.get\("(\w+)"', file.read())
+        assert len(variables) > 5 and set(variables) <= page, path
 
 
 def test_quoted_error_texts_exist_in_the_sources():

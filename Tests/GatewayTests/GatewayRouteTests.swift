@@ -29,7 +29,7 @@ struct GatewayRouteTests {
             #expect(sent.body.contains(#""payload":{"text":"é","big":12345678901234567890}"#))
             let state = try await gateway.request(.get, "/envelopes/\(id)")
             #expect(state.json?["status"]?.string == "running")
-            #expect(state.json?["timeout_seconds"]?.integer == 10)
+            #expect(state.json?["timeout_seconds"]?.integer == 3600)
             #expect(state.json?["route"]?["metadata"]?["job_id"]?.string == id)
             #expect(state.json?["total_actors"]?.integer == 2)
             #expect(state.json?["result"] == nil)
@@ -250,7 +250,7 @@ struct GatewayRouteTests {
             #expect(try await gateway.request(.post, "/tools/call", #"{"name":"limited"}"#).status == 200)
             let limited = try await gateway.request(.post, "/tools/call", #"{"name":"limited"}"#)
             #expect(limited.status == 429)
-            #expect(limited.headers[.retryAfter] == "1")
+            #expect((900...1000).contains(Int(limited.headers[.retryAfter] ?? "") ?? 0))
         }
     }
 

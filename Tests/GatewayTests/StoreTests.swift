@@ -217,7 +217,7 @@ struct StoreTests {
     func deadlines(_ kind: StoreKind) async throws {
         try await withStore(kind) { store in
             let overdue = NewEnvelope.call(deadline: EpochTime.now().advanced(by: .seconds(-1)))
-            let early = NewEnvelope.call(deadline: EpochTime.now().advanced(by: .seconds(60)))
+            let early = NewEnvelope.call(deadline: EpochTime.now().advanced(by: .seconds(3600)))
             let done = NewEnvelope.call(deadline: EpochTime.now().advanced(by: .seconds(-1)))
             for new in [overdue, early, done] { _ = try await store.create(new) }
             _ = try await store.apply(.success("1"), to: done.id)

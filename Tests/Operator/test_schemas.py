@@ -3,6 +3,7 @@
 import json
 import os
 
+import custom_resources
 import kubernetes_validate
 import pytest
 import yaml
@@ -41,7 +42,10 @@ GPU = {
 
 
 def validate(body):
-    """Against the schemas of a current Kubernetes; raises with the mistake."""
+    """Against the schemas of a current Kubernetes or of KEDA; raises with the mistake."""
+    if custom_resources.is_known(body):
+        custom_resources.validate(body)
+        return
     kubernetes_validate.validate(body, VERSION, strict=True)
 
 
@@ -106,8 +110,7 @@ def test_everything_that_is_sent_is_valid(world, cluster, start_operator):
         "TriggerAuthentication",
     }
     for body in sent:
-        if not body["apiVersion"].startswith("keda.sh/"):
-            validate(body)
+        validate(body)
 
 
 @pytest.mark.usefixtures("keda")

@@ -20,7 +20,7 @@ from world import ACTORS, MERGE, actor, wait_until
 HOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 PATH = "/validate-asya-sh-v1alpha1-asyncactor"
 INVALID = "command"
-DENIED = 'admission webhook "validate.asyncactor.asya.sh" denied the request: '
+DENIED = 'admission webhook "asyncactors.asya.sh" denied the request: '
 
 
 class Webhook:
@@ -78,12 +78,12 @@ class Webhook:
     def trust_new_certificate(self):
         """As cert-manager does after a renewal."""
         patch = {"webhooks": self.configuration()["webhooks"]}
-        self._cluster.request("PATCH", f"{HOOKS}/asya-operator", patch, content_type=MERGE)
+        self._cluster.request("PATCH", f"{HOOKS}/asya-operator-webhook", patch, content_type=MERGE)
 
     def remove(self):
         """The configuration, if it is there."""
         try:
-            self._cluster.request("DELETE", f"{HOOKS}/asya-operator")
+            self._cluster.request("DELETE", f"{HOOKS}/asya-operator-webhook")
         except ApiError as error:
             if error.code != 404:
                 raise

@@ -10,7 +10,7 @@ import Testing
 
 /// Faults and endpoints that no test server has: all of these are fakes on loopback, since the real ones exist inside AWS
 /// only.
-@Suite(.timeLimit(.minutes(2))) struct FaultTests {
+@Suite(.timeLimit(.minutes(10))) struct FaultTests {
     private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     private static let success = #"{"QueueUrl":"http://elsewhere/1/asya-x","MessageId":"m"}"#
 
@@ -19,7 +19,7 @@ import Testing
         to endpoint: FakeEndpoint,
         _ variables: [String: String] = ["AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "s"],
         body: String = "{}",
-        timeout: Duration = .seconds(30)
+        timeout: Duration = .seconds(600)
     ) async throws {
         var variables = variables
         variables["ASYA_SQS_ENDPOINT"] = endpoint.url
@@ -266,7 +266,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct CredentialProviderTests {
+@Suite(.timeLimit(.minutes(10))) struct CredentialProviderTests {
     /// Answers with one set of credentials after the other, each ended as soon as told.
     private final class Transport: CredentialTransport {
         let count = Mutex(0)

@@ -60,8 +60,11 @@ final class MotoServer: Sendable {
 
     /// The configuration of a client, some variables replaced or, with an empty value, unset.
     func configuration(_ changes: [String: String] = [:]) throws -> SQSClientConfiguration {
-        try SQSClientConfiguration.resolved(
+        var configuration = try SQSClientConfiguration.resolved(
             environment: EnvironmentReader(self.variables.merging(changes) { $1 })
         )
+        // The tests beside these keep the threads of Swift's pool busy.
+        configuration.operationTimeout = .seconds(600)
+        return configuration
     }
 }

@@ -8,7 +8,7 @@ import Testing
 @testable import QueueClient
 
 /// The client against moto, a server with SQS, STS and IAM of its own.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct MotoTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct MotoTests {
     private static let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     private func withClients<Result>(
@@ -38,7 +38,7 @@ import Testing
         let connection = SQSConnection(configuration: configuration, logger: Self.logger)
         let options = ReceiveOptions(messageLimit: 10, waitSeconds: 1, visibilitySeconds: 60)
         do {
-            let reply = try await connection.withQueue(name, deadline: .now + .seconds(30)) {
+            let reply = try await connection.withQueue(name, deadline: .now + .seconds(600)) {
                 .receive(options, from: $0)
             }
             await connection.close()

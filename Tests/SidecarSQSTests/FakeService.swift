@@ -159,7 +159,7 @@ final class TransportFixture {
 
     /// Turns the loop until the condition holds, at most so long that a test fails instead of hanging.
     func run(until condition: @escaping () -> Bool) throws {
-        let deadline = self.loop.now + .seconds(10)
+        let deadline = self.loop.now + .seconds(60)
         let ticker = try LoopTimer(loop: self.loop) {}
         self.loop.turnEnded = { [unowned self] in
             self.transport.flush()

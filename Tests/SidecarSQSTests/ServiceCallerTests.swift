@@ -38,7 +38,7 @@ struct ServiceCallerTests {
 
         /// Turns the loop until a request waits.
         func waitForRequest() throws {
-            let deadline = self.loop.now + .seconds(10)
+            let deadline = self.loop.now + .seconds(60)
             let ticker = try LoopTimer(loop: self.loop) {}
             self.loop.turnEnded = { [unowned self] in
                 if !self.http.pending.isEmpty || self.loop.now > deadline {

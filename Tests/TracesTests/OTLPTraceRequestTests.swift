@@ -108,7 +108,8 @@ struct TracingConfigurationTests {
     func headers() {
         let (configuration, warnings) = self.configuration([
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_SERVICE_NAME": "mine",
-            "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer%20abc, x-team = vision ,broken,a%3Ab=1,c=%zz,d=a%0Ab",
+            "OTEL_EXPORTER_OTLP_HEADERS": "Authorization=Bearer%20abc, x-team = vision ,broken,a%3Ab=1,c=%zz,"
+                + "d=a%0Ab,e=%+5",
         ])
         #expect(
             configuration?.headers == [
@@ -117,7 +118,7 @@ struct TracingConfigurationTests {
             ]
         )
         #expect(configuration?.serviceName == "mine")
-        #expect(warnings.count == 3)
+        #expect(warnings.count == 4)
         #expect(!warnings.contains { $0.contains("broken") })
     }
 }

@@ -28,7 +28,6 @@ class Tracked:
     percent: float = 0.0
     # Position in the route → (actor, milliseconds), of the hops completed.
     hops: dict = field(default_factory=dict)
-    final_count: int = 0
     error: str = ""
     updated: float = 0.0
 
@@ -126,7 +125,6 @@ class GatewayStandIn:
             if tracked is None:
                 return False
             tracked.status = report["status"]
-            tracked.final_count += 1
             tracked.percent = 100.0
             tracked.error = report.get("error", "")
             return True

@@ -23,7 +23,7 @@ _HOST = "127.0.0.1"
 # Importing moto takes 2 s on an idle machine; several suites on two cores need much more.
 _START_TIMEOUT_SECONDS = 120.0
 _STOP_GRACE_SECONDS = 5.0
-_REQUEST_TIMEOUT_SECONDS = 10.0
+_REQUEST_TIMEOUT_SECONDS = 60.0
 _REGION = "us-east-1"
 ACCOUNT_ID = "123456789012"
 

@@ -31,7 +31,7 @@ _HOST = "127.0.0.1"
 _START_TIMEOUT_SECONDS = 120.0
 _STOP_GRACE_SECONDS = 30.0
 _CTL_TIMEOUT_SECONDS = 60.0
-_API_TIMEOUT_SECONDS = 10.0
+_API_TIMEOUT_SECONDS = 60.0
 # The management API shows the counters of its last sampling. RabbitMQ's own 5 s would make every test wait for them;
 # 1 s is the shortest that it can be told. The processes report to it a little more often.
 _SAMPLING_SECONDS = 1

@@ -10,7 +10,7 @@ from .ports import free_port
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _TOOLS = os.path.join(_ROOT, ".build-perf")
-_START_TIMEOUT_SECONDS = 10
+_START_TIMEOUT_SECONDS = 60
 
 
 def build(directory=_TOOLS):

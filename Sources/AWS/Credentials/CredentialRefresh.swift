@@ -14,7 +14,6 @@ public struct CredentialRefresh: Sendable {
     private let isRefreshable: Bool
     private var current: Credentials?
     private var isFetching = false
-    private var hasFailedForGood = false
     /// When the next fetch is due, in seconds since 1970; nil when never, or while one is under way.
     public private(set) var nextFetch: Int64?
     /// What the last fetch failed with; nil after a success.

@@ -38,7 +38,7 @@ enum MetadataEndpoints {
     ) -> CredentialRequest {
         self.request(
             "GET",
-            "\(instance.origin)/latest/meta-data/iam/security-credentials/\(PercentEncoding.encode(role))",
+            "\(instance.origin)/latest/meta-data/iam/security-credentials/\(URLText.escaped(role))",
             [CredentialRequest.Header(name: "X-aws-ec2-metadata-token", value: token)],
             name: self.instanceName
         )

@@ -1,3 +1,5 @@
+import Support
+
 /// The two calls of STS: form-encoded requests, XML replies.
 enum SecurityTokenService {
     static let version = "2011-06-15"
@@ -92,7 +94,7 @@ enum SecurityTokenService {
     )
 
     private static func form(_ fields: [(String, String)]) -> [UInt8] {
-        Array(fields.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&").utf8)
+        Array(fields.map { "\($0.0)=\(URLText.escaped($0.1))" }.joined(separator: "&").utf8)
     }
 }
 

@@ -1,3 +1,5 @@
+import Support
+
 /// Parts of a canonical request that need encoding (Signature Version 4, "Create a canonical request").
 enum CanonicalRequest {
     /// The path as it is signed: dot segments and double slashes resolved, then encoded.
@@ -5,13 +7,13 @@ enum CanonicalRequest {
     /// `path` is the path of the request line, already percent-encoded; every service but S3 encodes it once more.
     static func path(_ path: String, encodesTwice: Bool) -> String {
         guard encodesTwice else { return path.isEmpty ? "/" : path }
-        return PercentEncoding.encode(self.normalized(path), keepingSlashes: true)
+        return URLText.escaped(self.normalized(path), keepingSlashes: true)
     }
 
     /// The query sorted by encoded name and value. The pairs are not encoded yet.
     static func query(_ pairs: [(name: String, value: String)]) -> String {
         pairs
-            .map { (PercentEncoding.encode($0.name), PercentEncoding.encode($0.value)) }
+            .map { (URLText.escaped($0.name), URLText.escaped($0.value)) }
             .sorted { $0.0 == $1.0 ? self.isBefore($0.1, $1.1) : self.isBefore($0.0, $1.0) }
             .map { "\($0.0)=\($0.1)" }
             .joined(separator: "&")
@@ -53,33 +55,5 @@ enum CanonicalRequest {
         }
         let joined = "/" + segments.joined(separator: "/")
         return path.hasSuffix("/") && joined != "/" ? joined + "/" : joined
-    }
-}
-
-/// Percent-encoding as AWS wants it: everything but `A-Z a-z 0-9 - . _ ~`, with upper-case digits.
-enum PercentEncoding {
-    static func encode(_ text: String, keepingSlashes: Bool = false) -> String {
-        var encoded: [UInt8] = []
-        encoded.reserveCapacity(text.utf8.count)
-        for byte in text.utf8 {
-            if self.isUnreserved(byte) || keepingSlashes && byte == UInt8(ascii: "/") {
-                encoded.append(byte)
-            } else {
-                encoded.append(UInt8(ascii: "%"))
-                encoded.append(Hexadecimal.upperCaseDigit(byte >> 4))
-                encoded.append(Hexadecimal.upperCaseDigit(byte & 15))
-            }
-        }
-        return String(decoding: encoded, as: UTF8.self)
-    }
-
-    private static func isUnreserved(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-            UInt8(ascii: "~"):
-            true
-        default: false
-        }
     }
 }

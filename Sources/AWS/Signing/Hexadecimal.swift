@@ -25,11 +25,6 @@ enum Hexadecimal {
         nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
     }
 
-    @inline(__always)
-    static func upperCaseDigit(_ nibble: UInt8) -> UInt8 {
-        nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "A") + nibble - 10
-    }
-
     /// The value of a digit in either case.
     static func value(_ digit: UInt8) -> UInt8? {
         switch digit {

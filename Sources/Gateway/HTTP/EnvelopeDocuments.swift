@@ -106,7 +106,7 @@ extension CallReceipt {
     /// Id and addresses of the new envelope.
     public var document: RawJSON {
         var writer = JSONWriter(capacity: 256)
-        let path = "/envelopes/" + PercentText.encodedSegment(self.envelopeID)
+        let path = "/envelopes/" + URLText.escaped(self.envelopeID)
         writer.beginObject()
         writer.member("envelope_id", self.envelopeID)
         writer.member("message", "Envelope created successfully")

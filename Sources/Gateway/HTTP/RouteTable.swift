@@ -1,4 +1,5 @@
 internal import HTTPTypes
+import Support
 
 /// Finds the endpoint of a request. Pure; the order of checks is the contract's: method (405), then path (400).
 struct RouteTable: Sendable {
@@ -47,7 +48,7 @@ struct RouteTable: Sendable {
         var values: [String] = []
         for (segment, pattern) in zip(segments, route.segments) {
             if pattern.first == "{" {
-                guard let value = PercentText.decoded(segment) else { return nil }
+                guard let value = URLText.unescaped(segment) else { return nil }
                 values.append(value)
             } else if segment != pattern {
                 return nil
@@ -65,55 +66,5 @@ struct RouteTable: Sendable {
         guard let route else { return .notFound }
         guard route.handler(for: method) != nil else { return .methodNotAllowed(route) }
         return .badPath(meant == nil ? "Invalid envelope path" : "Invalid envelope \(kind) path")
-    }
-}
-
-/// Percent escapes of URLs (RFC 3986, 2.1).
-enum PercentText {
-    /// Resolves escapes; nil when one is malformed or the result is not UTF-8.
-    static func decoded(_ text: Substring) -> String? {
-        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
-        var bytes: [UInt8] = []
-        var input = text.utf8.makeIterator()
-        while let byte = input.next() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
-            }
-            guard let high = input.next().flatMap(Self.digit), let low = input.next().flatMap(Self.digit) else {
-                return nil
-            }
-            bytes.append(high << 4 | low)
-        }
-        return String(validating: bytes, as: UTF8.self)
-    }
-
-    /// Escapes everything but unreserved characters, for one path segment.
-    static func encodedSegment(_ text: String) -> String {
-        // Nearly every id and name is what it becomes.
-        guard !text.utf8.allSatisfy(self.isUnreserved) else { return text }
-        var encoded = ""
-        for byte in text.utf8 {
-            if self.isUnreserved(byte) {
-                encoded.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                let digits = String(byte, radix: 16, uppercase: true)
-                encoded += byte < 16 ? "%0\(digits)" : "%\(digits)"
-            }
-        }
-        return encoded
-    }
-
-    private static func isUnreserved(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-            UInt8(ascii: "~"):
-            true
-        default: false
-        }
-    }
-
-    private static func digit(_ byte: UInt8) -> UInt8? {
-        Character(UnicodeScalar(byte)).hexDigitValue.map(UInt8.init)
     }
 }

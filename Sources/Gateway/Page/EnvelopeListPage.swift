@@ -1,3 +1,5 @@
+import Support
+
 /// The list of envelopes with its filters.
 struct EnvelopeListPage {
     var records: [EnvelopeRecord]
@@ -92,7 +94,7 @@ struct EnvelopeListPage {
         ]
         parameters.append(("cursor", next.text))
         let text = parameters.compactMap { name, value in
-            value.map { "\(name)=\(PercentText.encodedSegment($0))" }
+            value.map { "\(name)=\(URLText.escaped($0))" }
         }.joined(separator: "&")
         return "<p><a rel=\"next\" href=\"/?\(text)\">Older envelopes</a></p>"
     }

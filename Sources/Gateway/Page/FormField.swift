@@ -1,4 +1,5 @@
 internal import MCP
+import Support
 
 /// From a submitted form to the arguments of a call. Pure.
 enum FormField {
@@ -114,6 +115,6 @@ enum FormBody {
 
     private static func decoded(_ text: Substring) -> String? {
         let plain = text.replacing("+", with: " ")
-        return PercentText.decoded(plain[...])?.replacing("\r\n", with: "\n")
+        return URLText.unescaped(plain[...])?.replacing("\r\n", with: "\n")
     }
 }

@@ -1,3 +1,5 @@
+import Support
+
 /// The frame of every page.
 enum PageLayout {
     enum Section: String {
@@ -71,8 +73,8 @@ enum PageLayout {
         "<time datetime=\"\(time.description)\" title=\"\(time.description)\">\(DurationText.ago(time, now: now))</time>"
     }
 
-    static func envelopePath(_ id: String) -> String { "/ui/envelopes/" + PercentText.encodedSegment(id) }
-    static func toolPath(_ name: String) -> String { "/ui/tools/" + PercentText.encodedSegment(name) }
+    static func envelopePath(_ id: String) -> String { "/ui/envelopes/" + URLText.escaped(id) }
+    static func toolPath(_ name: String) -> String { "/ui/tools/" + URLText.escaped(name) }
 
     /// A sentence about something that did not work.
     static func alert(_ text: String) -> HTML { "<p class=\"alert\" role=\"alert\">\(text)</p>" }

@@ -1,6 +1,7 @@
 internal import HTTPTypes
 internal import Hummingbird
 internal import MCP
+import Support
 
 /// How a browser proves who uses it: the token that API clients send in a header travels in a cookie that scripts
 /// cannot read and other sites cannot send.
@@ -14,7 +15,7 @@ enum PageSession {
         if let field = request.headers[.authorization] { return field }
         for cookie in (request.headers[.cookie] ?? "").split(separator: ";") {
             let parts = cookie.drop { $0 == " " }.split(separator: "=", maxSplits: 1)
-            if parts.count == 2, parts[0] == self.cookieName, let token = PercentText.decoded(parts[1]) {
+            if parts.count == 2, parts[0] == self.cookieName, let token = URLText.unescaped(parts[1]) {
                 return "Bearer \(token)"
             }
         }
@@ -23,7 +24,7 @@ enum PageSession {
 
     /// `Set-Cookie` for a token; `nil` ends the session. `Secure` where the browser came over TLS.
     static func cookie(_ token: String?, isSecure: Bool) -> String {
-        let value = token.map(PercentText.encodedSegment) ?? ""
+        let value = token.map { URLText.escaped($0) } ?? ""
         let age = token == nil ? "; Max-Age=0" : ""
         return "\(self.cookieName)=\(value); Path=/; HttpOnly; SameSite=Strict\(isSecure ? "; Secure" : "")\(age)"
     }

@@ -75,16 +75,16 @@ struct DesiredScaling: Equatable, Sendable {
         guard let port = settings.port else { throw missing("port") }
         guard let user = settings.username else { throw missing("username") }
         // With a password the name comes from the same Secret, unless that lacks it.
-        let login = settings.password == nil || !input.secretHasUsername ? "\(PercentEncoding.encoded(user))@" : ""
+        let login = settings.password == nil || !input.secretHasUsername ? "\(URLText.escaped(user))@" : ""
         var metadata = ["queueName": queueName, "mode": "QueueLength", "value": length]
         if let managementPort = settings.managementPort {
             // Counts messages that are being worked on too, so that KEDA does not take busy pods away.
             let scheme = settings.isTLS ? "https" : "http"
-            let virtualHost = settings.virtualHost == "/" ? "%2F" : PercentEncoding.encoded(settings.virtualHost)
+            let virtualHost = settings.virtualHost == "/" ? "%2F" : URLText.escaped(settings.virtualHost)
             metadata["protocol"] = "http"
             metadata["host"] = "\(scheme)://\(login)\(settings.host):\(managementPort)/\(virtualHost)"
         } else {
-            let path = settings.virtualHost == "/" ? "" : "/\(PercentEncoding.encoded(settings.virtualHost))"
+            let path = settings.virtualHost == "/" ? "" : "/\(URLText.escaped(settings.virtualHost))"
             metadata["protocol"] = "amqp"
             metadata["host"] = "\(settings.isTLS ? "amqps" : "amqp")://\(login)\(settings.host):\(port)\(path)"
         }

@@ -37,9 +37,6 @@ public enum APIError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The role lacks a right.
     public var isForbidden: Bool { self.status?.code == 403 }
 
-    /// The credentials were refused.
-    public var isUnauthorized: Bool { self.status?.code == 401 }
-
     /// The server asks for patience: throttling or a moment of trouble.
     public var retryAfter: Duration? { self.status?.retryAfter }
 

@@ -15,7 +15,6 @@ struct APIRequest: Sendable, Equatable {
     enum ContentType: String, Sendable {
         case json = "application/json"
         case mergePatch = "application/merge-patch+json"
-        case jsonPatch = "application/json-patch+json"
         case apply = "application/apply-patch+yaml"
     }
 
@@ -28,7 +27,7 @@ struct APIRequest: Sendable, Equatable {
     /// Path and query, escaped.
     var target: String {
         guard !self.query.isEmpty else { return self.path }
-        let pairs = self.query.map { "\($0.name)=\(PercentEncoding.encoded($0.value))" }
+        let pairs = self.query.map { "\($0.name)=\(URLText.escaped($0.value))" }
         return "\(self.path)?\(pairs.joined(separator: "&"))"
     }
 

@@ -61,7 +61,7 @@ final class RabbitMQManagement: Sendable {
         }
         let path = "/api/queues/\(self.virtualHost)/\(queue.name)"
         try await self.put(path, ["durable": true, "arguments": Self.quorumArguments(queue)])
-        let exchangeName = PercentEncoding.encoded(exchange)
+        let exchangeName = URLText.escaped(exchange)
         try await self.put("/api/exchanges/\(self.virtualHost)/\(exchangeName)", ["type": "topic", "durable": true])
         for key in [QueueName.routingKey(queue.name), queue.name] {
             let path = "/api/bindings/\(self.virtualHost)/e/\(exchangeName)/q/\(queue.name)"
@@ -79,7 +79,7 @@ final class RabbitMQManagement: Sendable {
         return arguments
     }
 
-    private var virtualHost: String { PercentEncoding.encoded(self.settings.virtualHost) }
+    private var virtualHost: String { URLText.escaped(self.settings.virtualHost) }
 
     private var authority: String {
         if self.settings.host.contains(":") { return self.settings.host }

@@ -53,7 +53,7 @@ public final class EmbeddedQueueClient: QueueClient {
         await self.writer.close()
     }
 
-    static func open(_ path: String) throws(QueueClientError) -> LocalQueue {
+    private static func open(_ path: String) throws(QueueClientError) -> LocalQueue {
         do {
             return try LocalQueue(path: path)
         } catch {

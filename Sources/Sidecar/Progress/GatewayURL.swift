@@ -1,3 +1,5 @@
+import Support
+
 /// The gateway's base URL (`ASYA_GATEWAY_URL`), taken apart for requests.
 struct GatewayURL: Equatable, Sendable {
     let isTLS: Bool
@@ -53,25 +55,7 @@ struct GatewayURL: Equatable, Sendable {
     /// One path segment. Dots are encoded when they would be the whole segment, which servers resolve away.
     static func percentEncoded(_ segment: String) -> String {
         let isDots = segment == "." || segment == ".."
-        var encoded: [UInt8] = []
-        encoded.reserveCapacity(segment.utf8.count)
-        for byte in segment.utf8 {
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "~"):
-                encoded.append(byte)
-            case UInt8(ascii: ".") where !isDots:
-                encoded.append(byte)
-            default:
-                encoded.append(UInt8(ascii: "%"))
-                encoded.append(Self.hexadecimalDigit(byte >> 4))
-                encoded.append(Self.hexadecimalDigit(byte & 15))
-            }
-        }
-        return String(decoding: encoded, as: UTF8.self)
-    }
-
-    private static func hexadecimalDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
+        return isDots ? String(repeating: "%2E", count: segment.utf8.count) : URLText.escaped(segment)
     }
 
     private static func split(_ text: Substring, at separator: String) -> (Substring, Substring)? {

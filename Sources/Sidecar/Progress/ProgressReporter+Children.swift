@@ -18,7 +18,6 @@ final class ChildBatch {
         self.done = done
     }
 
-    var hasWaiting: Bool { !self.waiting.isEmpty }
     var isComplete: Bool { self.unansweredCount == 0 }
     /// Children without an answer when the time is over.
     var missingCount: Int { self.unansweredCount }

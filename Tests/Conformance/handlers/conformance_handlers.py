@@ -15,9 +15,11 @@ def append_hop(payload):
     return payload
 
 
-def sleep(payload):
-    """Sleeps as long as the payload says."""
-    time.sleep(payload["seconds"])
+def hang(payload):
+    """With a payload never returns, and makes the file that it names to tell that it was called."""
+    if payload:
+        with open(payload["file"], "w", encoding="utf-8"):
+            time.sleep(600)
     return payload
 
 

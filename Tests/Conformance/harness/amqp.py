@@ -131,13 +131,16 @@ class AMQPClient(QueueReader):
         return None if method is None else Message(method, properties, body)
 
     def consume_all(self, queue):
-        """Everything in the queue, faster than `drain`; ends when nothing came for half a second."""
+        """Everything in the queue, faster than `drain`; ends when all is there and nothing came for half a second."""
+        count = self.depth(queue) or 0
         channel = self._open()
         channel.basic_qos(prefetch_count=0)
         messages = []
         for method, properties, body in channel.consume(queue, auto_ack=True, inactivity_timeout=0.5):
             if method is None:
-                break
+                if len(messages) >= count:
+                    break
+                continue
             messages.append(Message(method, properties, body))
         channel.cancel()
         return messages

@@ -30,7 +30,7 @@ class Cell:
     def _lets_go(self):
         """Whether the sidecar settles what it still holds: a result may be seen before its input is acknowledged."""
         try:
-            eventually(lambda: not self.world.queue_counts("a")[1], 2, "the last message to be settled")
+            eventually(lambda: not self.world.queue_counts("a")[1], 10, "the last message to be settled")
         except Timeout:
             return False
         return True
@@ -42,7 +42,7 @@ class Cell:
 
     def only(self, actor, count=1):
         """The one message (or list of `count` messages) in the queue of `actor`; all other queues are empty."""
-        messages = self.world.receive_many(actor, count, timeout=5)
+        messages = self.world.receive_many(actor, count, timeout=15)
         left = {name: self.world.drain(name) for name in QUEUES}
         assert not any(left.values()), "unexpected messages: %r" % left
         return messages[0] if count == 1 else messages
@@ -54,6 +54,6 @@ class Cell:
 
     def grown(self, name, **labels):
         """By how much a series has grown since the test began; waits until the sidecar is idle."""
-        eventually(lambda: self.sidecar.metric("active_messages") == 0, 5, "the sidecar to be idle")
+        eventually(lambda: self.sidecar.metric("active_messages") == 0, 15, "the sidecar to be idle")
         full = "asya_actor_" + name
         return self.sidecar.metrics().value(full, **labels) - self._before.value(full, **labels)

@@ -5,6 +5,8 @@ import json
 import threading
 import time
 
+from localservers.ports import free_port
+
 from .waiting import eventually
 
 
@@ -39,7 +41,7 @@ class FakeGateway:
         self.prefix = prefix
         self.reports = []
         self.answers = {"health": 200, "progress": 200, "child": 201, "final": 200}
-        self.port = 0
+        self.port = free_port()
         self._lock = threading.Lock()
         self._server = None
         self._released = threading.Event()
@@ -53,7 +55,6 @@ class FakeGateway:
         self._released = threading.Event()
         self._server = _Server(("127.0.0.1", self.port), _Handler)
         self._server.gateway = self
-        self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return self
 

@@ -62,10 +62,6 @@ class Management:
     def close_connection(self, name):
         self.request("DELETE", "/connections/" + quote(name), missing_ok=True)
 
-    def consumer_prefetches(self, vhost):
-        """Prefetch counts of all consumers in a vhost."""
-        return [c.get("prefetch_count") for c in self.request("GET", "/consumers/" + quote(vhost)) or []]
-
 
 def quote(text):
     return urllib.parse.quote(text, safe="")

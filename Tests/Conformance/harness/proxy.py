@@ -19,8 +19,6 @@ class Proxy:
         self.accepted = 0
         self.refusing = False
         self._cut_after = {}
-        self._flowing = threading.Event()
-        self._flowing.set()
         self._pairs = []
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -43,13 +41,6 @@ class Proxy:
     def cut_pending(self):
         return bool(self._cut_after)
 
-    def stall(self):
-        """Stops forwarding, silently, without closing; connections made afterwards stall too."""
-        self._flowing.clear()
-
-    def resume(self):
-        self._flowing.set()
-
     def stall_existing(self):
         """Silences the connections of now for ever; new ones work."""
         with self._lock:
@@ -59,7 +50,6 @@ class Proxy:
     def stop(self):
         self.refusing = True
         _abort(self._listener)
-        self._flowing.set()
         self.cut()
 
     def _accept(self):
@@ -82,13 +72,17 @@ class Proxy:
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             pair = _Pair(near, far)
             with self._lock:
-                self._pairs.append(pair)
+                if not self.refusing:
+                    self._pairs.append(pair)
+            if self.refusing:  # Since the look above: `cut` may not have seen this one.
+                for end in pair:
+                    _abort(end)
+                continue
             _Pump(self, pair, near, far, TO_BROKER).start()
             _Pump(self, pair, far, near, TO_SIDECAR).start()
 
     def admit(self, pair, direction, data):
         """How much of `data` may pass; fewer bytes than given mean: cut after them."""
-        self._flowing.wait()
         while pair.stalled:
             time.sleep(0.05)
             if pair.closed:

@@ -34,7 +34,6 @@ class Message:
 
     def __init__(self, entry):
         self.body = entry["Body"].encode("utf-8")
-        self.receive_count = int(entry["Attributes"]["ApproximateReceiveCount"])
         self.receipt_handle = entry["ReceiptHandle"]
         self.group = entry["Attributes"].get("MessageGroupId")
         self.attributes = {

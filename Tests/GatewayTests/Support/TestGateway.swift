@@ -47,7 +47,7 @@ struct TestGateway {
         - name: echo
           route: [first, second]
           progress: true
-          timeout: 10
+          timeout: 3600
           metadata: {team: ml}
           parameters:
             text: {type: string, required: true}
@@ -55,7 +55,7 @@ struct TestGateway {
         - {name: quiet, route: [first], timeout: 0}
         - {name: defaulted, route: [first], apply_defaults: true, parameters: {n: {type: integer, default: 7}}}
         - {name: once, route: [first], idempotent: true}
-        - {name: limited, route: [first], rate_limit: 1}
+        - {name: limited, route: [first], rate_limit: 0.001}
         """
 
     static func run(

@@ -12,7 +12,7 @@ import tempfile
 import time
 
 RUNTIME_FILE = pathlib.Path(__file__).resolve().parents[3] / "Sources" / "Runtime" / "asya_runtime.py"
-LIMIT_SECONDS = 20.0
+LIMIT_SECONDS = 60.0
 _POLL_SECONDS = 0.005
 
 ECHO = "def handle(payload):\n    return payload\n"

@@ -187,11 +187,11 @@ import Testing
 
     @Test("a held message is renewed, so nobody else gets it; a purged one is forgotten")
     func renewal() throws {
-        let world = try World(visibility: .milliseconds(300))
+        let world = try World(visibility: .seconds(2))
         try world.send()
         try world.start()
         try world.receive(1)
-        try world.driver.turn(for: .milliseconds(900))
+        try world.driver.turn(for: .milliseconds(3500))
         #expect(try world.statistics("asya-own").inFlightCount == 1)
         #expect(world.events.messages.count == 1)
         try world.queue.purge("asya-own")

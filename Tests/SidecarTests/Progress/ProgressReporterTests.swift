@@ -43,9 +43,8 @@ import Testing
         scene.gateway.answer = { $0.path.contains("bad") ? .status(500) : .status(200) }
         scene.reportHop("bad")
         for number in 0..<10 { scene.reportHop("good\(number)") }
-        let start = scene.driver.loop.now
         #expect(try scene.run { scene.count("progress", "accepted") == 30 })
-        #expect(scene.driver.loop.now - start < .milliseconds(700))
+        #expect(scene.count("progress", "failed") == 0, "the bad one was still being tried")
     }
 
     @Test(
@@ -71,7 +70,7 @@ import Testing
     @Test("a gateway that is not there costs a bounded number of attempts, and reports flow when it comes")
     func absent() throws {
         let scene = try GatewayScene()
-        scene.gateway.stop()
+        try scene.gateway.stop()
         for number in 0..<2000 { scene.reportHop("x\(number)") }
         #expect(scene.reporter.pendingReportCount <= ReportQueue.reportLimit + ProgressReporter.underWayLimit)
         #expect(scene.metrics.gatewayReportsDropped.value > 4900)
@@ -88,10 +87,10 @@ import Testing
         #expect(try scene.run { scene.count("progress", "accepted") == 1 })
         // The end of the stream and the next request cross on their way.
         scene.gateway.closeIdleConnections()
+        scene.gateway.answer = { _ in .status(500) }
         scene.report(.processing(actor: "a"), "y")
-        let start = scene.driver.loop.now
-        #expect(try scene.run { scene.count("progress", "accepted") == 2 })
-        #expect(scene.driver.loop.now - start < .milliseconds(150))
+        #expect(try scene.run { scene.count("progress", "failed") == 1 })
+        #expect(scene.gateway.requests.count == 1 + 5, "all five attempts reached the gateway")
     }
 
     @Test("waiting ends at once without reports, and after the first attempt with them")
@@ -119,7 +118,7 @@ import Testing
         scene.reporter.whenReportsAttempted(id: "x") { isDone = true }
         #expect(try scene.run { isDone })
         #expect(scene.driver.loop.now - start >= .milliseconds(990))
-        #expect(scene.driver.loop.now - start < .milliseconds(1500))
+        #expect(scene.driver.loop.now - start < GatewayClient.requestLimit - .seconds(1))
         scene.reportHop("y")
         isDone = false
         scene.reporter.whenReportsAttempted(id: "y") { isDone = true }
@@ -201,7 +200,7 @@ import Testing
         scene.reporter.registerChildren(self.children(10)) { isDone = true }
         #expect(try scene.run { isDone })
         #expect(scene.driver.loop.now - start >= .milliseconds(4900))
-        #expect(scene.driver.loop.now - start < .milliseconds(5600))
+        #expect(scene.driver.loop.now - start < .seconds(9), "not five seconds for each round of requests")
     }
 
     @Test("hanging progress reports leave a connection to children and final statuses")
@@ -215,7 +214,7 @@ import Testing
         scene.reporter.reportFinal(FinalReport(id: "x", status: .timedOut)) { if $0 == .accepted { doneCount += 1 } }
         let start = scene.driver.loop.now
         #expect(try scene.run { doneCount == 2 })
-        #expect(scene.driver.loop.now - start < .seconds(1))
+        #expect(scene.driver.loop.now - start < GatewayClient.requestLimit - .seconds(1))
     }
 }
 
@@ -249,7 +248,7 @@ import Testing
     @Test("a gateway that is away for a while gets the status when it is back")
     func comesBack() throws {
         let scene = try GatewayScene()
-        scene.gateway.stop()
+        try scene.gateway.stop()
         var outcome: FinalReportOutcome?
         scene.reporter.reportFinal(FinalReport(id: "x", status: .timedOut)) { outcome = $0 }
         try scene.run(for: .milliseconds(700))
@@ -272,7 +271,7 @@ import Testing
             FinalReport(id: "x", status: .timedOut, singleAttemptLimit: .milliseconds(300))
         ) { outcome = $0 }
         #expect(try scene.run { outcome == .unreachable })
-        #expect(scene.driver.loop.now - start < .milliseconds(700))
+        #expect(scene.driver.loop.now - start < GatewayClient.requestLimit - .seconds(1))
     }
 
     @Test("large results arrive whole")
@@ -315,19 +314,19 @@ import Testing
         scene.gateway.answer = { _ in .status(204) }
         var isUp: Bool?
         let start = scene.driver.loop.now
-        let check = GatewayCheck(reporter: scene.reporter, timeout: .milliseconds(1600)) { isUp = $0 }
+        let check = GatewayCheck(reporter: scene.reporter, timeout: .milliseconds(2500)) { isUp = $0 }
         scene.gateway.answer = { _ in .status(503) }
         #expect(try scene.run { isUp == false })
-        // Attempts at 0, 0.5 and 1.5 s; the next one would be too late.
+        // Attempts at 0, 0.5 and 1.5 s; the next one, at 3.5 s, would be too late and is not waited for.
         #expect(scene.gateway.requests.count == 3)
-        #expect(scene.driver.loop.now - start < .seconds(2))
+        #expect(scene.driver.loop.now - start < .milliseconds(2500))
         withExtendedLifetime(check) {}
     }
 
     @Test("a gateway that starts later is found, and a forgotten check is silent")
     func later() throws {
         let scene = try GatewayScene()
-        scene.gateway.stop()
+        try scene.gateway.stop()
         var isUp: Bool?
         var check: GatewayCheck? = GatewayCheck(reporter: scene.reporter, timeout: .seconds(10)) { isUp = $0 }
         try scene.run(for: .milliseconds(300))

@@ -1,3 +1,4 @@
+import Glibc
 import Support
 import Testing
 
@@ -37,6 +38,7 @@ final class ScriptedGateway {
     private var connections: [Int: TestClient] = [:]
     private var consumed: [Int: Int] = [:]
     private var port = 0
+    private var reservation: PortReservation?
 
     init(_ driver: TestLoop) throws {
         self.driver = driver
@@ -50,11 +52,13 @@ final class ScriptedGateway {
             address: ListenAddress(host: "127.0.0.1", port: self.port)
         ) { [unowned self] in self.accept() }
         self.port = self.listener?.port ?? 0
+        self.reservation = nil
     }
 
     /// Refuses connections and ends the open ones.
-    func stop() {
+    func stop() throws {
         self.listener = nil
+        self.reservation = try PortReservation(port: self.port)
         for client in self.connections.values { client.close() }
         self.connections = [:]
     }
@@ -125,6 +129,30 @@ final class ScriptedGateway {
     }
 }
 
+/// Keeps a port of a listener that comes back from everybody else. Who connects is refused.
+private final class PortReservation {
+    private let descriptor: Int32
+
+    init(port: Int) throws {
+        self.descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(O_CLOEXEC), 0)
+        // With it the listener can bind beside this socket, which never listens.
+        var on: Int32 = 1
+        setsockopt(self.descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let status = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(self.descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(status == 0, "the port is somebody else's already")
+    }
+
+    deinit { close(self.descriptor) }
+}
+
 /// A reporter and a gateway on one loop.
 final class GatewayScene {
     let driver: TestLoop
@@ -152,8 +180,7 @@ final class GatewayScene {
     }
 
     func run(for duration: Duration) throws {
-        let end = self.driver.loop.now + duration
-        _ = try self.run(limit: duration + .seconds(5)) { [loop = self.driver.loop] in loop.now >= end }
+        try self.driver.run(for: duration) { [gateway = self.gateway] in gateway.serve() }
     }
 
     func report(_ stage: ProgressStage, _ id: String) {

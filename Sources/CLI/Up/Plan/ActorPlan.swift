@@ -18,14 +18,6 @@ struct ActorPlan: Equatable, Sendable {
     var sidecarEnvironment: [String: String]
     /// Made by `asya up` because no manifest has this end actor.
     var isBuiltIn: Bool
-
-    /// The most pairs that can run at a time.
-    var largestPairCount: Int {
-        switch self.rule {
-        case .fixed(let replicas): replicas
-        case .byDepth(let rule): rule.maxReplicas
-        }
-    }
 }
 
 extension ActorPlan {
