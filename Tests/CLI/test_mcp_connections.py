@@ -323,8 +323,8 @@ def certificate(tmp_path_factory):
     return files
 
 
-def test_where_nobody_listens_the_reason_is_told_in_words(mcp):
-    url = "http://127.0.0.1:1"
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://localhost:1"])
+def test_where_nobody_listens_the_reason_is_told_in_words(mcp, url):
     refused = mcp("--url", url, "status", "e", status=1)
     assert refused.stderr.startswith(f"[-] Request failed: cannot connect to {url}: Connection refused")
     assert "--url" in refused.stderr and not refused.stdout

@@ -67,6 +67,7 @@ extension Supervisor {
         }
     }
 
+    /// One that hangs would keep sidecars from starting.
     private func note(_ gateway: GatewayRun, isSilent: Bool) {
         guard isSilent else {
             gateway.silentSince = nil
@@ -80,6 +81,7 @@ extension Supervisor {
         self.apply(actions, to: gateway)
     }
 
+    /// Takes note of its end, which may be that of a lost race for its port.
     func reapGateway() {
         guard let gateway = self.gateway, let process = gateway.process, let end = process.reap() else { return }
         self.drainOutput(of: process, .gateway)
