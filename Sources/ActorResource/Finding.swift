@@ -115,6 +115,8 @@ public enum ActorRule: String, Sendable, CaseIterable {
     case workloadKind = "workload-kind"
     /// The runtime container names no handler.
     case handler
+    /// What it names is nothing that Python could import.
+    case handlerName = "handler-name"
     /// Limits below requests.
     case resources
     /// Less time to stop than to process.

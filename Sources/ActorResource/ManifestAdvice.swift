@@ -7,7 +7,8 @@ enum ManifestAdvice {
     private static let objectNameLimit = 253
 
     static func findings(of actor: AsyncActor, profile: ActorManifest.Profile) -> [Finding] {
-        self.nameFindings(actor) + self.workloadFindings(actor, profile) + self.resourceFindings(actor)
+        self.nameFindings(actor) + self.workloadFindings(actor, profile) + self.handlerFindings(actor, profile)
+            + self.resourceFindings(actor)
     }
 
     private static func nameFindings(_ actor: AsyncActor) -> [Finding] {
@@ -34,16 +35,6 @@ enum ManifestAdvice {
             let message = "StatefulSet support not yet implemented"
             findings.append(Finding(.workloadKind, at: "spec.workload.kind", message))
         }
-        if let runtime = actor.runtimeContainer, !runtime.env.contains(where: { $0.name == "ASYA_HANDLER" }),
-            runtime.json.members?["envFrom"] == nil
-        {
-            let index = actor.spec.workload.containers.firstIndex { $0.name == AsyncActor.runtimeContainerName } ?? 0
-            let path = FieldPath("spec.workload.template.spec.containers").element(index).member("env")
-            let message =
-                "ASYA_HANDLER is not set: the runtime does not know what to call; set it to "
-                + "module.function or module.Class.method"
-            findings.append(Finding(.handler, at: path, message, severity: profile == .local ? .error : .warning))
-        }
         let timeout = actor.spec.timeout
         if profile == .kubernetes, timeout.gracefulShutdown < timeout.processing, !self.isDefault(timeout) {
             let message =
@@ -54,6 +45,38 @@ enum ManifestAdvice {
             )
         }
         return findings
+    }
+
+    /// The runtime ends at once without a handler, and with one that it cannot look for (runtime.md section 3).
+    private static func handlerFindings(_ actor: AsyncActor, _ profile: ActorManifest.Profile) -> [Finding] {
+        guard let runtime = actor.runtimeContainer else { return [] }
+        let severity: Finding.Severity = profile == .local ? .error : .warning
+        let index = actor.spec.workload.containers.firstIndex { $0.name == AsyncActor.runtimeContainerName } ?? 0
+        let path = FieldPath("spec.workload.template.spec.containers").element(index).member("env")
+        guard let entry = runtime.env.lastIndex(where: { $0.name == "ASYA_HANDLER" }) else {
+            guard runtime.json.members?["envFrom"] == nil else { return [] }
+            let message =
+                "ASYA_HANDLER is not set: the runtime does not know what to call; set it to "
+                + "module.function or module.Class.method"
+            return [Finding(.handler, at: path, message, severity: severity)]
+        }
+        // What comes from elsewhere, also in parts, is not known here.
+        guard let text = runtime.env[entry].value, !text.contains("$("), !self.isHandler(text) else { return [] }
+        let message =
+            "\"\(text)\" is no handler: write module.function or module.Class.method, in letters, digits and '_'"
+        return [Finding(.handlerName, at: path.element(entry).member("value"), message, severity: severity)]
+    }
+
+    /// Two or more Python identifiers with dots between them.
+    private static func isHandler(_ text: String) -> Bool {
+        let names = text.split(separator: ".", omittingEmptySubsequences: false)
+        return names.count > 1
+            && names.allSatisfy { name in
+                guard let first = name.utf8.first, !(0x30...0x39).contains(first) else { return false }
+                return name.utf8.allSatisfy { byte in
+                    self.isAlphanumeric(byte) || (0x41...0x5A).contains(byte) || byte == UInt8(ascii: "_")
+                }
+            }
     }
 
     /// The defaults have this fault themselves; nobody wants to read about it for every actor.

@@ -20,6 +20,7 @@ struct PlainForm {
             case ("spec", "timeout") where names.last == "gracefulShutdown": return own.member("gracefulShutdown")
             case ("spec", "timeout"): return own.member("timeout")
             case ("spec", "workload") where names.last == "replicas": return own.member("replicas")
+            case ("spec", "workload") where names.suffix(2) == ["env", "value"]: return own.member("handler")
             case ("spec", "workload") where names.contains("env"): return own.member("env")
             case ("metadata", "namespace"): return "namespace"
             default: return own

@@ -181,7 +181,7 @@ import Testing
     func complete() {
         let advice: Set<ActorRule> = [
             .syntax, .limit, .duplicateKey, .unknownDocument, .required, .type, .enumeration, .minimum, .format, .name,
-            .unknownField, .workloadKind, .handler, .resources, .gracefulShutdown, .duplicateActor,
+            .unknownField, .workloadKind, .handler, .handlerName, .resources, .gracefulShutdown, .duplicateActor,
         ]
         #expect(Set(Self.rows.map(\.rule)) == Set(ActorRule.allCases).subtracting(advice))
     }
@@ -226,6 +226,9 @@ import Testing
         arguments: [
             (manifest(workload: "kind: StatefulSet"), ActorRule.workloadKind, Finding.Severity.error),
             (manifest(env: "- {name: A}"), .handler, .warning),
+            (manifest(env: "- {name: ASYA_HANDLER, value: ''}"), .handlerName, .warning),
+            (manifest(env: "- {name: ASYA_HANDLER, value: steps/double.py}"), .handlerName, .warning),
+            (manifest(env: "- {name: ASYA_HANDLER, value: h.2f}"), .handlerName, .warning),
             (
                 manifest(spec: "sidecar: {resources: {limits: {cpu: 1m}, requests: {cpu: 2m}}}"), .resources, .warning
             ),
@@ -242,6 +245,15 @@ import Testing
         #expect(findings.map(\.rule) == [rule])
         #expect(findings.first?.severity == severity)
         #expect(findings.first?.position != nil)
+    }
+
+    @Test(
+        "a handler is two or more identifiers, or comes from elsewhere",
+        arguments: ["value: h.f", "value: a.b_2.C.run", "value: $(NAME).f", "valueFrom: {configMapKeyRef: {name: c}}"]
+    )
+    func handlers(source: String) {
+        let text = manifest(env: "- {name: ASYA_HANDLER, \(source)}")
+        #expect(!read(text).findings.contains { $0.rule == .handler || $0.rule == .handlerName })
     }
 
     @Test("locally neither image nor length of the name matters, but the handler does")

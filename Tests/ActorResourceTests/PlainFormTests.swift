@@ -72,6 +72,20 @@ import Testing
             ("actors: {}", ["actor.yaml:1:1: error: actors: names no actor"]),
             ("actors: [a]", ["actor.yaml:1:1: error: actors: must be a mapping, not a list"]),
             ("actors: {a: 5}", ["actor.yaml:1:10: error: actors.a: must be a mapping, not an integer"]),
+            (
+                "actors:\n  a: handler",
+                [
+                    "actor.yaml:2:3: error: actors.a.handler: \"handler\" is no handler: write module.function or "
+                        + "module.Class.method, in letters, digits and '_'"
+                ]
+            ),
+            (
+                "actors:\n  a: {timeout: 5, handler: my-code.f}",
+                [
+                    "actor.yaml:2:19: error: actors.a.handler: \"my-code.f\" is no handler: write module.function or "
+                        + "module.Class.method, in letters, digits and '_'"
+                ]
+            ),
             ("actors: {a: {}}", ["actor.yaml:1:10: error: actors.a.handler: is required"]),
             (
                 "actors:\n  a: {handler: h.f, timout: 5}",

@@ -323,6 +323,13 @@ def certificate(tmp_path_factory):
     return files
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://localhost:1"])
+def test_where_nobody_listens_the_reason_is_told_in_words(mcp, url):
+    refused = mcp("--url", url, "status", "e", status=1)
+    assert refused.stderr.startswith(f"[-] Request failed: cannot connect to {url}: Connection refused")
+    assert "--url" in refused.stderr and not refused.stdout
+
+
 def test_certificates_are_checked_with_a_given_authority_or_not_at_all(mcp, stub, certificate, tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)

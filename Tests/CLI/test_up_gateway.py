@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,87 @@ def test_the_usual_port_or_a_free_one_or_the_one_that_was_asked_for(folder):
         with start(folder, "--gateway-port", str(port)) as run:
             assert url_of(run) == f"http://127.0.0.1:{port}"
             assert run.stop() == 0
+
+
+def test_a_port_that_another_run_takes_first_is_left_to_it(folder):
+    with folder.up(gateway=True, env={"ASYA_GATEWAY_BINARY": late_gateway(folder)}) as run:
+        port = run.wait(lambda: text_of(folder.path / "asked"), "its gateway to be started")
+        with start(folder_in(folder, "other"), "--gateway-port", port) as winner:
+            (folder.path / "go-on").touch()
+            run.wait(lambda: run.find("gatewayReady"), "its own gateway")
+            assert url_of(run) != url_of(winner) and gateway_process(run) != gateway_process(winner)
+            run.wait(lambda: has_settled(run), "pairs that know the address")
+            called = folder.asya("mcp", "call", "double", "--n:=21")
+            assert called.json["result"] == {"n": 42} and "double completed" in called.stderr
+            assert winner.stop() == 0
+        assert run.stop() == 0
+        assert not run.find("gatewayFailed"), "it was not its fault"
+
+
+def test_a_named_port_that_another_program_takes_first_ends_the_run(folder):
+    with socket.socket() as other:
+        # Nobody listens: the port can be had until somebody does.
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        port = str(other.getsockname()[1])
+        late = {"ASYA_GATEWAY_BINARY": late_gateway(folder), "ASYA_GATEWAY_PORT": port}
+        with folder.up(gateway=True, env=late) as run:
+            run.wait(lambda: text_of(folder.path / "asked"), "its gateway to be started")
+            other.listen()
+            (folder.path / "go-on").touch()
+            assert run.wait_for_end() == 1
+            assert f"port {port}, from ASYA_GATEWAY_PORT, is taken" in "".join(run.errors)
+
+
+def late_gateway(folder):
+    """A gateway that notes its port in `asked`, and starts when there is a file `go-on`."""
+    program = folder.path / "late-gateway"
+    program.write_text(
+        f"""#!/bin/sh
+if [ $# = 0 ]; then
+    echo "$ASYA_GATEWAY_PORT" > {folder.path}/asked
+    while [ ! -e {folder.path}/go-on ]; do sleep 0.02; done
+fi
+exec {GATEWAY} "$@"
+"""
+    )
+    program.chmod(0o755)
+    return str(program)
+
+
+def text_of(file):
+    return file.read_text().strip() if file.exists() else ""
+
+
+def has_settled(run):
+    """Whether all pairs run since the gateway was ready."""
+    with run._lock:
+        kinds = [event["event"] for event in run.events]
+        after = run.events[len(kinds) - kinds[::-1].index("gatewayReady") :]
+    statuses = [event for event in after if event["event"] == "status"]
+    return statuses and all(actor["state"] in ("running", "at zero") for actor in statuses[-1]["actors"])
+
+
+def test_a_gateway_that_hangs_holds_up_the_end_for_seconds_and_loses_nothing(folder):
+    with start(folder) as run:
+        called = folder.asya("mcp", "--no-stream", "call", "wait", '{"n": 4}').json
+        identifier = json.loads(called["content"][0]["text"])["envelope_id"]
+        run.wait(lambda: folder.queues()["asya-wait"]["in_flight"] == 1, "the call to arrive")
+        # Starts the pair of the end actor, which would wait for a gateway that hangs.
+        folder.asya("mcp", "call", "double", "--n:=1")
+        os.kill(gateway_process(run), signal.SIGSTOP)
+        (folder.path / "go").touch()
+        run.wait(lambda: folder.queues()["asya-happy-end"]["in_flight"] == 1, "the result at its end")
+        begun = time.monotonic()
+        assert run.stop() == 0
+        # Both limits together, five and ten seconds, and a busy machine; without them it is over forty.
+        assert time.monotonic() - begun < 30
+        assert not is_alive(gateway_process(run))
+    assert folder.left() == 1
+    with start(folder) as run:
+        assert folder.asya("mcp", "wait", identifier).json["result"] == {"n": 4}
+        assert run.stop() == 0
+    assert folder.left() == 0
 
 
 def environment():

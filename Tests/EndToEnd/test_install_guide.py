@@ -87,9 +87,9 @@ def test_an_envelope_wakes_an_actor_and_comes_through(site):
     site.wait_until(lambda: condition(site, "hello", "ScalingReady") == "True", "the ScaledObject")
     site.wait_until(lambda: replicas(site, "hello")[0] == 0, "no replica before there is a message")
     block.body = "".join(rest)
+    # None ran before; that of the answer may be gone already, since the cooldown is short.
     output = site.run(block)
     assert "Hello World" in output, f"{output}\n{site.report()}"
-    assert replicas(site, "hello")[0] >= 1
 
 
 def test_the_actor_scales_with_its_queue_and_back_to_nothing(site):

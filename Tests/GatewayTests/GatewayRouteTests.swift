@@ -303,12 +303,15 @@ struct GatewayRouteTests {
 
     @Test("Surfaces, probes and documents")
     func operations() async throws {
-        try await TestGateway.run(surface: .clientsOnly) { gateway in
+        var settings = HTTPSettings()
+        settings.instance = "a1"
+        try await TestGateway.run(settings: settings, surface: .clientsOnly) { gateway in
             #expect(try await gateway.request(.post, "/envelopes/x/final", #"{"status":"failed"}"#).status == 404)
             let health = try await gateway.request(.put, "/health")
             #expect(health.text == "OK\n")
             #expect(try await gateway.request(.head, "/health").text.isEmpty)
-            #expect(try await gateway.request(.get, "/ready").status == 200)
+            let ready = try await gateway.request(.get, "/ready")
+            #expect(ready.status == 200 && ready.text == #"{"ready":true,"reasons":[],"instance":"a1"}"#)
             gateway.queue.fail(with: .unavailable(reason: "gone"))
             let unready = try await gateway.request(.get, "/ready")
             #expect(unready.status == 503)

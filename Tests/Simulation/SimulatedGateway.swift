@@ -10,6 +10,7 @@ final class SimulatedGateway: GatewayReporting {
 
     private var finals: [Int: (FinalReportOutcome) -> Void] = [:]
     private var finalCount = 0
+    private var isHurrying = false
     /// The process was killed: nobody is there to hear an answer.
     private var isDead = false
 
@@ -74,6 +75,20 @@ final class SimulatedGateway: GatewayReporting {
         let outcome: FinalReportOutcome = isReachable ? (dice.happens(0.1) ? .rejected : .accepted) : .unreachable
         self.world.after(min(delay, report.singleAttemptLimit ?? delay)) { [weak self] in
             self?.finals.removeValue(forKey: number)?(outcome)
+        }
+        if self.isHurrying { self.limitFinals() }
+    }
+
+    func hurry() {
+        self.isHurrying = true
+        self.limitFinals()
+    }
+
+    /// Those that are open now end within the patience of a shutdown.
+    private func limitFinals() {
+        let open = self.finals.keys.sorted()
+        self.world.after(FinalRetry.shutdownPatience) { [weak self] in
+            for number in open { self?.finals.removeValue(forKey: number)?(.unreachable) }
         }
     }
 

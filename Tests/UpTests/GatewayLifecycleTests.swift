@@ -21,8 +21,8 @@ import Testing
             life { _ in }, starting, ready,
             life { _ = ($0.begin(now: .zero), $0.restart(now: .zero)) },
             life { _ = ($0.begin(now: .zero), $0.ended(.exited(1), now: .zero)) },
-            life { _ = ($0.begin(now: .zero), $0.stop(now: .zero)) },
-            life { _ = $0.stop(now: .zero) },
+            life { _ = ($0.begin(now: .zero), $0.stop(silentSince: nil, now: .zero)) },
+            life { _ = $0.stop(silentSince: nil, now: .zero) },
         ]
         return lives.map { ($0.phase, $0) }
     }
@@ -34,6 +34,7 @@ import Testing
         let retry = Duration.milliseconds(200)
         let failed: [Action] = [.reportFailure(.exited(9), retryAfter: retry)]
         let stopping = Phase.stopping(killAt: end)
+        let silent = Phase.stopping(killAt: GatewayLifecycle.Limits().leastEnd)
         let restarting = Phase.restarting(killAt: end)
         let back = Phase.backingOff(retryAt: retry)
         let ready = Phase.ready(since: .zero)
@@ -61,6 +62,13 @@ import Testing
                 ]
             ),
             (
+                "port lost", { $0.lostPort(.exited(9), now: .zero) },
+                [
+                    (.idle, []), (starting, [.start]), (back, failed), (starting, [.start]), (back, []), (.stopped, []),
+                    (.stopped, []),
+                ]
+            ),
+            (
                 "restart", { $0.restart(now: .zero) },
                 [
                     (.idle, []), (restarting, [.terminate]), (restarting, [.terminate]), (restarting, []),
@@ -68,9 +76,16 @@ import Testing
                 ]
             ),
             (
-                "stop", { $0.stop(now: .zero) },
+                "stop", { $0.stop(silentSince: nil, now: .zero) },
                 [
                     (.stopped, []), (stopping, [.terminate]), (stopping, [.terminate]), (stopping, []), (.stopped, []),
+                    (stopping, []), (.stopped, []),
+                ]
+            ),
+            (
+                "stop of a silent one", { $0.stop(silentSince: .seconds(-60), now: .zero) },
+                [
+                    (.stopped, []), (silent, [.terminate]), (silent, [.terminate]), (stopping, []), (.stopped, []),
                     (stopping, []), (.stopped, []),
                 ]
             ),
@@ -128,6 +143,37 @@ import Testing
         #expect(retryAt - now - life.limits.stable == .milliseconds(200))
     }
 
+    @Test(
+        "one that hangs is killed ten seconds after it fell silent, but not at once",
+        arguments: [(nil, 112), (100, 110), (99, 109), (40, 103)] as [(Int?, Int)]
+    )
+    func silence(since: Int?, killAt: Int) {
+        var life = GatewayLifecycle()
+        _ = (life.begin(now: .zero), life.becameReady(now: .zero))
+        _ = life.stop(silentSince: since.map { .seconds($0) }, now: .seconds(100))
+        #expect(life.phase == .stopping(killAt: .seconds(killAt)))
+    }
+
+    @Test("one that was ready and is silent for half a minute is killed; one that starts has its own limit")
+    func liveness() {
+        var life = GatewayLifecycle()
+        _ = life.begin(now: .zero)
+        #expect(life.silent(since: .zero, now: .seconds(60)).isEmpty)
+        _ = life.becameReady(now: .zero)
+        #expect(life.silent(since: .seconds(1), now: .seconds(30)).isEmpty)
+        #expect(life.silent(since: .seconds(1), now: .seconds(31)) == [.kill])
+    }
+
+    @Test("lost ports are no failures, but not for ever")
+    func ports() {
+        var life = GatewayLifecycle()
+        _ = life.begin(now: .zero)
+        for _ in 0..<life.limits.portLossCount { #expect(life.lostPort(.exited(1), now: .zero) == [.start]) }
+        #expect(life.failureCount == 0)
+        _ = life.lostPort(.exited(1), now: .zero)
+        #expect(life.failureCount == 1)
+    }
+
     @Test("one that does not answer for half a minute is killed, which is a failure")
     func hanging() {
         var life = GatewayLifecycle()
@@ -138,7 +184,7 @@ import Testing
 
     @Test("sidecars are not sent to a gateway that does not start")
     func sidecars() {
-        let plan = GatewayPlan(program: "/g", port: 1, toolsPath: "/t", environment: [:])
+        let plan = GatewayPlan(program: "/g", port: 1, portSource: .ourselves, toolsPath: "/t", environment: [:])
         let run = GatewayRun(plan: plan, place: GatewayPlanTests.place, toolsWatch: nil)
         _ = run.life.begin(now: .zero)
         #expect(run.urlForSidecars == "http://127.0.0.1:1" && run.status.condition == .starting)

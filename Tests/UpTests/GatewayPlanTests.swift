@@ -53,11 +53,29 @@ import Testing
 
     @Test("the command has port and tools; secrets are no arguments")
     func command() {
-        let plan = GatewayPlan(program: "/bin/g", port: 8089, toolsPath: "/t.yaml", environment: ["X": "1"])
-        let command = plan.command(in: "/state")
+        let plan = GatewayPlan(
+            program: "/bin/g",
+            port: 8089,
+            portSource: .ourselves,
+            toolsPath: "/t.yaml",
+            environment: ["X": "1", "ASYA_GATEWAY_INSTANCE": "the shell's"]
+        )
+        let command = plan.command(in: "/state", instance: "i")
         #expect(command.arguments == ["/bin/g"] && command.directory == "/state")
-        #expect(command.environment == ["X": "1", "ASYA_GATEWAY_PORT": "8089", "ASYA_CONFIG_PATH": "/t.yaml"])
+        let own = ["ASYA_GATEWAY_PORT": "8089", "ASYA_CONFIG_PATH": "/t.yaml", "ASYA_GATEWAY_INSTANCE": "i"]
+        #expect(command.environment == own.merging(["X": "1"]) { own, _ in own })
         #expect(plan.url == "http://127.0.0.1:8089")
+    }
+
+    @Test(
+        "only an answer that names the process is the gateway's own",
+        arguments: [
+            (#"{"ready":true,"reasons":[],"instance":"i"}"#, true), (#"{"instance":"j"}"#, false),
+            (#"{"ready":true,"reasons":[]}"#, false), ("", false), ("<html>", false), (#""i""#, false),
+        ]
+    )
+    func answers(body: String, isOwn: Bool) {
+        #expect(GatewayPlan.isAnswer(body, of: "i") == isOwn)
     }
 
     @Test(

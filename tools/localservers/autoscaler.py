@@ -7,12 +7,12 @@ cooldown. So a wrong host, secret or queue name in what the operator wrote keeps
 
 import base64
 import json
-import threading
 import time
 import urllib.parse
 import urllib.request
 
 from .kubernetes import ApiError
+from .turns import Turns
 
 _POLL_SECONDS = 0.5
 _MERGE = "application/merge-patch+json"
@@ -23,37 +23,27 @@ def wanted_replicas(messages, value, minimum, maximum):
     return max(minimum, min(maximum, -(-messages // value)))
 
 
-class Autoscaler:
+class Autoscaler(Turns):
     """Serves all ScaledObjects of a cluster; use with ``with``."""
 
     def __init__(self, cluster):
+        super().__init__(_POLL_SECONDS)
         self._cluster = cluster
         self._busy_at = {}
         self.problems = {}
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self):
-        while not self._stopping.wait(_POLL_SECONDS):
+    def _turn(self):
+        try:
+            found = self._cluster.request("GET", "/apis/keda.sh/v1alpha1/scaledobjects")["items"]
+        except (OSError, ApiError):
+            return  # Not installed yet, or the end.
+        for scaled in found:
+            name = f"{scaled['metadata']['namespace']}/{scaled['metadata']['name']}"
             try:
-                found = self._cluster.request("GET", "/apis/keda.sh/v1alpha1/scaledobjects")["items"]
-            except (OSError, ApiError):
-                continue  # Not installed yet, or the end.
-            for scaled in found:
-                name = f"{scaled['metadata']['namespace']}/{scaled['metadata']['name']}"
-                try:
-                    self._scale(name, scaled)
-                    self.problems.pop(name, None)
-                except (OSError, ApiError, KeyError, ValueError) as error:
-                    self.problems[name] = repr(error)
+                self._scale(name, scaled)
+                self.problems.pop(name, None)
+            except (OSError, ApiError, KeyError, ValueError) as error:
+                self.problems[name] = repr(error)
 
     def _scale(self, name, scaled):
         spec, namespace = scaled["spec"], scaled["metadata"]["namespace"]

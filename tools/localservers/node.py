@@ -17,6 +17,7 @@ import time
 
 from . import processes
 from .kubernetes import ApiError
+from .turns import Turns
 
 _POLL_SECONDS = 0.2
 _PROBE_TIMEOUT_SECONDS = 5.0
@@ -41,7 +42,7 @@ class Image:
         return argument
 
 
-class Node:
+class Node(Turns):
     """Runs every pod whose images are all known; use with ``with``. `images` is keyed by the last part of the name.
 
     `replacements` are pairs of texts, applied to arguments and values of variables: names of Services become addresses
@@ -49,22 +50,16 @@ class Node:
     """
 
     def __init__(self, cluster, images, replacements=()):
+        super().__init__(_POLL_SECONDS)
         self._cluster = cluster
         self._images = images
         self._replacements = list(replacements)
         self._directory = tempfile.mkdtemp(prefix="asya-node-")
         self._pods = {}
         self._ending = []
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stopping.set()
-        self._thread.join()
+    def __exit__(self, *details):
+        super().__exit__(*details)
         processes.remove_tree(self._directory)
 
     def log(self, name):
@@ -77,21 +72,19 @@ class Node:
                     found.append(f"-- {folder} {file}\n{processes.log_tail(path, 40)}")
         return "\n".join(found)
 
-    def _run(self):
-        # Processes are children of this thread: the kernel ends them when it ends.
-        try:
-            while not self._stopping.wait(_POLL_SECONDS):
-                try:
-                    self._turn()
-                except (OSError, ApiError):
-                    pass  # The API or an object is gone; the next turn sees what is left.
-        finally:
-            for uid in list(self._pods):
-                self._end(uid)
-            for thread in self._ending:
-                thread.join()
-
     def _turn(self):
+        # The API or an object may be gone; the next turn sees what is left.
+        with contextlib.suppress(OSError, ApiError):
+            self._look_at_pods()
+
+    def _ended(self):
+        # Processes are children of this thread: the kernel ends them when it ends.
+        for uid in list(self._pods):
+            self._end(uid)
+        for thread in self._ending:
+            thread.join()
+
+    def _look_at_pods(self):
         wanted = {pod["metadata"]["uid"]: pod for pod in self._cluster.request("GET", "/api/v1/pods")["items"]}
         for uid in [uid for uid in self._pods if uid not in wanted]:
             self._end(uid)

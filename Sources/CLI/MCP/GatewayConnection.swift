@@ -102,7 +102,8 @@ struct GatewayConnection: Sendable {
                 try Task.checkCancellation()
                 let pause = pauses.nextWithoutJitter()
                 guard mayRepeat, ConnectionLoss.isReason(error), .now() + TimeAmount(pause) < deadline else {
-                    throw Failure(status: nil, lines: Self.lines(prefix, "\(error)", method, body, response: nil))
+                    let text = ConnectionProblem.text(error, url: self.url)
+                    throw Failure(status: nil, lines: Self.lines(prefix, text, method, body, response: nil))
                 }
                 try await Task.sleep(for: pause)
             }

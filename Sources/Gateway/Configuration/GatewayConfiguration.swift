@@ -123,6 +123,7 @@ public struct GatewayConfiguration: Sendable {
         }
         settings.publicURL = reader.read(Variables.publicURL)
         settings.authorizationServer = security.jwtIssuer
+        settings.instance = reader.read(Variables.instance)
         return settings
     }
 }

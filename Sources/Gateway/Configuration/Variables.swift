@@ -111,6 +111,10 @@ enum Variables {
         default: false,
         text: "Record envelopes that sidecars report and no call has made, such as those of `asya send`."
     )
+    static let instance = EnvironmentVariable<String?>.optionalString(
+        "ASYA_GATEWAY_INSTANCE",
+        text: "Shown by `/ready` as `instance`, so that whoever started this process knows its answers from another's."
+    )
     static let callsPerSecond = EnvironmentVariable<Int>.integer(
         "ASYA_GATEWAY_CALL_RATE",
         default: 0,
@@ -168,7 +172,7 @@ enum Variables {
         storePath.row, retention.row, maximumEnvelopes.row, rabbitMQURL.row, rabbitMQExchange.row, sqsEndpoint.row,
         sqsRegion.row, embeddedQueue.row, tokensFile.row, internalTokensFile.row, jwksFile.row, jwtIssuer.row,
         jwtAudience.row, publicURL.row, certificateFile.row, keyFile.row, allowedOrigins.row, maximumBody.row,
-        strictArguments.row, adopts.row, clientRate.row, callsPerSecond.row,
+        strictArguments.row, adopts.row, clientRate.row, callsPerSecond.row, instance.row,
     ]
 
     /// Variables of the original that mean nothing here; accepted, so that its deployments start, and named in the log.

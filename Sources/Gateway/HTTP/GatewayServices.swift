@@ -63,6 +63,8 @@ public struct HTTPSettings: Sendable, Equatable {
     public var publicURL: String?
     /// Issuer of JWTs, for the same document.
     public var authorizationServer: String?
+    /// What `/ready` calls this process; nil when nobody has named it.
+    public var instance: String?
 
     /// The defaults.
     public init() {}

@@ -41,6 +41,7 @@ enum OperationRoutes {
         writer.bool(reasons.isEmpty)
         writer.name("reasons")
         writer.strings(reasons)
+        if let instance = services.settings.instance { writer.member("instance", instance) }
         writer.endObject()
         return .json(RawJSON(trusted: writer.bytes), status: reasons.isEmpty ? .ok : .serviceUnavailable)
     }

@@ -138,6 +138,7 @@ extension Pipeline {
     func drain() {
         guard self.mode == .running else { return }
         self.mode = .draining
+        self.gateway?.hurry()
         self.transport.stopReceiving()
         self.releaseQueued(cause: .shutdown)
         self.giveUpRetries()

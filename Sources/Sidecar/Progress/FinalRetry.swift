@@ -9,6 +9,8 @@ struct FinalRetry: Equatable {
     }
 
     static let patience = Duration.seconds(30)
+    /// What is left of it at a shutdown: the message goes back and the status is sent again later (`sidecar.md` 12).
+    static let shutdownPatience = Duration.seconds(5)
     static let firstDelay = Duration.milliseconds(200)
     static let longestDelay = Duration.seconds(5)
     /// Attempts that were answered with a refusal.
@@ -18,7 +20,7 @@ struct FinalRetry: Equatable {
 
     private let startedAt: MonotonicTime
     private let isSingleAttempt: Bool
-    private let limit: Duration
+    private var limit: Duration
     private var delayCount = 0
     private var refusalCount = 0
 
@@ -35,6 +37,11 @@ struct FinalRetry: Equatable {
     /// How long an attempt that starts now may take.
     func attemptLimit(now: MonotonicTime) -> Duration {
         min(GatewayClient.requestLimit, max(self.deadline - now, .milliseconds(1)))
+    }
+
+    /// The process is to end: what has not been accepted `patience` from now will not be.
+    mutating func hurry(now: MonotonicTime, patience: Duration = Self.shutdownPatience) {
+        self.limit = min(self.limit, now - self.startedAt + patience)
     }
 
     mutating func attempted(_ outcome: GatewayOutcome, now: MonotonicTime) -> Decision {

@@ -19,6 +19,10 @@ protocol GatewayReporting: AnyObject {
     /// Sends a terminal status with the retries of 9.4 and calls `done` exactly once.
     func reportFinal(_ report: FinalReport, done: @escaping (FinalReportOutcome) -> Void)
 
+    /// An orderly shutdown has begun: a final status that is not accepted within five seconds, or within five seconds
+    /// of its first attempt when that is later, is `unreachable`.
+    func hurry()
+
     /// Stops retrying: everything under way is answered with `unreachable` at once (forced shutdown).
     func abandon()
 }

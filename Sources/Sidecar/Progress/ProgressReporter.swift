@@ -49,6 +49,7 @@ final class ProgressReporter: GatewayReporting {
     var finals: [FinalDelivery] = []
     private var timer: LoopTimer?
     private var armedFor = MonotonicTime.distantFuture
+    private var isHurrying = false
     var isAbandoned = false
 
     init(loop: EventLoop, url: GatewayURL, metrics: SidecarMetrics, logger: Logger) throws(LoopError) {
@@ -108,7 +109,9 @@ final class ProgressReporter: GatewayReporting {
             done(.unreachable)
             return
         }
-        self.finals.append(FinalDelivery(report, now: self.loop.now, done: done))
+        let final = FinalDelivery(report, now: self.loop.now, done: done)
+        if self.isHurrying { final.retry.hurry(now: self.loop.now) }
+        self.finals.append(final)
         self.pump()
     }
 
@@ -119,6 +122,12 @@ final class ProgressReporter: GatewayReporting {
         self.idleWaiter = IdleWaiter(deadline: self.loop.now + limit, done: done)
         self.pump()
         if self.isAbandoned { self.releaseIdleWaiter() }
+    }
+
+    func hurry() {
+        self.isHurrying = true
+        for final in self.finals { final.retry.hurry(now: self.loop.now) }
+        self.pump()
     }
 
     func abandon() {

@@ -60,6 +60,18 @@ import Testing
         #expect(retry.attempted(.answered(status: 500), now: self.start) == .rejected)
     }
 
+    @Test("a shutdown leaves five seconds, never more than there were")
+    func hurry() {
+        var retry = FinalRetry(startedAt: self.start, singleAttemptLimit: nil)
+        retry.hurry(now: self.start + .seconds(10))
+        #expect(retry.deadline == self.start + .seconds(15))
+        #expect(retry.attemptLimit(now: self.start + .seconds(12)) == .seconds(3))
+        #expect(retry.attempted(.failed(reason: "x"), now: self.start + .seconds(15)) == .unreachable)
+        var late = FinalRetry(startedAt: self.start, singleAttemptLimit: nil)
+        late.hurry(now: self.start + .seconds(28))
+        #expect(late.deadline == self.start + .seconds(30))
+    }
+
     @Test("an attempt gets five seconds, at the end only what is left")
     func attemptLimit() {
         let retry = FinalRetry(startedAt: self.start, singleAttemptLimit: nil)

@@ -274,6 +274,21 @@ import Testing
         #expect(scene.driver.loop.now - start < GatewayClient.requestLimit - .seconds(1))
     }
 
+    @Test("at a shutdown a gateway that hangs costs five seconds, for reports before and after its beginning")
+    func shutdown() throws {
+        let scene = try GatewayScene()
+        scene.gateway.answer = { _ in .hang }
+        var outcomes: [FinalReportOutcome] = []
+        scene.reporter.reportFinal(FinalReport(id: "x", status: .timedOut)) { outcomes.append($0) }
+        try scene.run(for: .milliseconds(50))
+        let start = scene.driver.loop.now
+        scene.reporter.hurry()
+        scene.reporter.reportFinal(FinalReport(id: "y", status: .timedOut)) { outcomes.append($0) }
+        #expect(try scene.run(limit: .seconds(15)) { outcomes.count == 2 })
+        #expect(outcomes == [.unreachable, .unreachable])
+        #expect(scene.driver.loop.now - start < .seconds(12), "30 seconds otherwise")
+    }
+
     @Test("large results arrive whole")
     func large() throws {
         let scene = try GatewayScene()

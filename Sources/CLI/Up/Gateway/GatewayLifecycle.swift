@@ -16,6 +16,14 @@ struct GatewayLifecycle: Equatable {
         var start: Duration = .seconds(30)
         /// How long it may take to end: it finishes open requests for ten seconds.
         var end: Duration = .seconds(12)
+        /// Ready, and silent for so long, it hangs, as a liveness probe would find.
+        var silence: Duration = .seconds(30)
+        /// How long one that does not answer any more may take to end, since its last answer: it may hang for ever.
+        var silentEnd: Duration = .seconds(10)
+        /// What it has in any case, once it was asked to end.
+        var leastEnd: Duration = .seconds(3)
+        /// So often in a row it is started again at once when somebody else was faster with the port.
+        var portLossCount = 5
         /// Ready for so long, it has no history of failures any more.
         var stable: Duration = .seconds(30)
         /// After so many failures in a row it is said to be crash looping.
@@ -53,6 +61,7 @@ struct GatewayLifecycle: Equatable {
     private(set) var phase: Phase = .idle
     /// Failures since it was last stable.
     private(set) var failureCount = 0
+    private var portLossCount = 0
     private var backoff: Backoff
 
     init(limits: Limits = Limits()) {
@@ -62,6 +71,11 @@ struct GatewayLifecycle: Equatable {
 
     var isReady: Bool {
         if case .ready = self.phase { return true }
+        return false
+    }
+
+    var isStarting: Bool {
+        if case .starting = self.phase { return true }
         return false
     }
 
@@ -90,7 +104,13 @@ struct GatewayLifecycle: Equatable {
     mutating func becameReady(now: Duration) -> Bool {
         guard case .starting = self.phase else { return false }
         self.phase = .ready(since: now)
+        self.portLossCount = 0
         return true
+    }
+
+    /// It leaves questions without an answer since then: one that hangs is killed, which counts as a failure.
+    func silent(since: Duration, now: Duration) -> [Action] {
+        self.isReady && now - since >= self.limits.silence ? [.kill] : []
     }
 
     /// The process is gone, or could not be started.
@@ -108,6 +128,15 @@ struct GatewayLifecycle: Equatable {
         }
     }
 
+    /// The same when somebody else has taken its port before it could, and another port will do: no failure of its own.
+    mutating func lostPort(_ end: ProcessEnd, now: Duration) -> [Action] {
+        guard case .starting = self.phase, self.portLossCount < self.limits.portLossCount else {
+            return self.ended(end, now: now)
+        }
+        self.portLossCount += 1
+        return self.start(now: now)
+    }
+
     /// Its settings have changed: the next process gets them.
     mutating func restart(now: Duration) -> [Action] {
         switch self.phase {
@@ -123,7 +152,8 @@ struct GatewayLifecycle: Equatable {
         }
     }
 
-    mutating func stop(now: Duration) -> [Action] {
+    /// - Parameter silentSince: since when it leaves questions without an answer; nil when it answers.
+    mutating func stop(silentSince: Duration?, now: Duration) -> [Action] {
         switch self.phase {
         case .stopping, .stopped:
             return []
@@ -134,7 +164,9 @@ struct GatewayLifecycle: Equatable {
             self.phase = .stopping(killAt: killAt)
             return []
         case .starting, .ready:
-            self.phase = .stopping(killAt: now + self.limits.end)
+            let end = now + self.limits.end
+            let silentEnd = silentSince.map { max($0 + self.limits.silentEnd, now + self.limits.leastEnd) } ?? end
+            self.phase = .stopping(killAt: min(silentEnd, end))
             return [.terminate]
         }
     }

@@ -1,4 +1,5 @@
 import LocalStore
+import Support
 
 /// The gateway that `asya up` starts beside the actors: their pipelines as MCP tools, live progress and a page.
 struct GatewayPlan: Equatable, Sendable {
@@ -13,10 +14,19 @@ struct GatewayPlan: Equatable, Sendable {
         "ASYA_GATEWAY_INTERNAL_TOKENS_FILE",
     ]
 
+    /// Who has chosen the port.
+    enum PortSource: Equatable, Sendable {
+        /// We: another one will do when somebody else has it.
+        case ourselves
+        /// A person, with this option or variable.
+        case named(String)
+    }
+
     /// Absolute path.
     var program: String
     /// TCP port.
     var port: Int
+    var portSource: PortSource
     /// A tools file or a folder of them.
     var toolsPath: String
     /// Complete but for what the members above say.
@@ -26,11 +36,27 @@ struct GatewayPlan: Equatable, Sendable {
     var url: String { "http://\(Self.loopback):\(self.port)" }
 
     /// The command, run in `folder`.
-    func command(in folder: String) -> ProcessCommand {
+    ///
+    /// - Parameter instance: what the process calls itself in its answers, see `isAnswer`.
+    func command(in folder: String, instance: String) -> ProcessCommand {
         var environment = self.environment
         environment["ASYA_GATEWAY_PORT"] = "\(self.port)"
+        environment["ASYA_GATEWAY_INSTANCE"] = instance
         environment["ASYA_CONFIG_PATH"] = self.toolsPath
         return ProcessCommand(arguments: [self.program], environment: environment, directory: folder)
+    }
+
+    /// Whether the process that was started under this name has answered, and not another program that has the port:
+    /// `/ready` names the instance.
+    static func isAnswer(_ body: String, of instance: String) -> Bool {
+        // Whatever a stranger answers is not ours.
+        guard let json = try? JSONValue(parsing: body) else { return false }
+        return json.members?["instance"]?.string == instance
+    }
+
+    /// What is said of a port that a person has named and somebody else has.
+    static func portIsTaken(_ port: Int, source: String) -> String {
+        "port \(port), from \(source), is taken; name another, or none to have a free one chosen"
     }
 
     /// The gateway's environment: what the caller has set counts, what it has not is chosen for one machine.

@@ -17,11 +17,16 @@ final class GatewayRun {
     let toolsWatch: ToolsWatch?
     var life = GatewayLifecycle()
     var process: ChildProcess?
+    /// What this process calls itself in its answers; a new one for each.
+    private(set) var instance = ""
     /// When a starting one is asked again whether it is ready.
     var nextLook: Duration?
     /// Whether the last answer of a running one was that it is ready.
     var isHealthy = true
-    private var wasReady = false
+    /// Since when it has left questions without an answer; nil when it has answered the last one.
+    var silentSince: Duration?
+    /// Whether it has been ready in this run.
+    private(set) var wasReady = false
 
     init(plan: GatewayPlan, place: StorePlace, toolsWatch: ToolsWatch?) {
         self.plan = plan
@@ -53,6 +58,12 @@ final class GatewayRun {
 
     /// It has neither answered nor failed yet.
     var isFirstStart: Bool { !self.wasReady && self.life.failureCount == 0 }
+
+    /// The command of the next process.
+    func nextCommand() -> ProcessCommand {
+        self.instance = String(UInt64.random(in: 0...UInt64.max), radix: 16)
+        return self.plan.command(in: self.place.folder, instance: self.instance)
+    }
 
     /// Takes note that it is ready; true for the first time.
     func noteReady() -> Bool {

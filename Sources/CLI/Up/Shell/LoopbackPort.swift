@@ -5,6 +5,9 @@ enum LoopbackPort {
     /// A port that is free now. Somebody may take it before its user does, who then says so.
     static func free() -> Int? { self.bound(0) }
 
+    /// This port when it is free now, else another one.
+    static func free(preferred port: Int) -> Int? { self.isFree(port) ? port : self.free() }
+
     /// Whether a listener could have the port now.
     static func isFree(_ port: Int) -> Bool { self.bound(port) != nil }
 

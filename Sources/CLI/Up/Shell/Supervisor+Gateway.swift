@@ -23,7 +23,7 @@ extension Supervisor {
     /// Asks it to end; true when it has, or there is none.
     func stopGateway() -> Bool {
         guard let gateway = self.gateway else { return true }
-        self.apply(gateway.life.stop(now: self.now), to: gateway)
+        self.apply(gateway.life.stop(silentSince: gateway.silentSince, now: self.now), to: gateway)
         guard gateway.life.phase == .stopped else { return false }
         gateway.withdraw()
         return true
@@ -56,7 +56,9 @@ extension Supervisor {
     /// - Parameter answer: nil when there was none.
     func gatewayAnswered(_ answer: LoopbackRequest.Answer?) {
         guard let gateway = self.gateway, let process = gateway.process else { return }
-        let isHealthy = answer?.status == 200
+        let ownAnswer = answer.flatMap { GatewayPlan.isAnswer($0.body, of: gateway.instance) ? $0 : nil }
+        let isHealthy = ownAnswer?.status == 200
+        self.note(gateway, isSilent: ownAnswer == nil)
         if gateway.life.isReady {
             gateway.isHealthy = isHealthy
         } else if isHealthy, gateway.life.becameReady(now: self.now) {
@@ -65,12 +67,49 @@ extension Supervisor {
         }
     }
 
+    /// One that hangs would keep sidecars from starting.
+    private func note(_ gateway: GatewayRun, isSilent: Bool) {
+        guard isSilent else {
+            gateway.silentSince = nil
+            return
+        }
+        let since = gateway.silentSince ?? self.now
+        gateway.silentSince = since
+        let actions = gateway.life.silent(since: since, now: self.now)
+        guard !actions.isEmpty else { return }
+        self.console.emit(.notice(.warning, "the gateway does not answer any more; it is killed and started again"))
+        self.apply(actions, to: gateway)
+    }
+
+    /// Takes note of its end, which may be that of a lost race for its port.
     func reapGateway() {
         guard let gateway = self.gateway, let process = gateway.process, let end = process.reap() else { return }
         self.drainOutput(of: process, .gateway)
         gateway.process = nil
-        self.apply(gateway.life.ended(end, now: self.now), to: gateway)
+        let hasLostPort = gateway.life.isStarting && !LoopbackPort.isFree(gateway.plan.port)
+        switch gateway.plan.portSource {
+        case .ourselves where hasLostPort:
+            self.apply(gateway.life.lostPort(end, now: self.now), to: gateway)
+        case .named(let source) where hasLostPort && !gateway.wasReady:
+            self.apply(gateway.life.ended(end, now: self.now), to: gateway)
+            self.fail(UpError(GatewayPlan.portIsTaken(gateway.plan.port, source: source)))
+        case .ourselves, .named:
+            self.apply(gateway.life.ended(end, now: self.now), to: gateway)
+        }
         self.refreshSoon()
+    }
+
+    /// Between the choice of a port and its use somebody else may take it.
+    private func choosePortAgain(_ gateway: GatewayRun) {
+        guard gateway.plan.portSource == .ourselves, !LoopbackPort.isFree(gateway.plan.port),
+            let port = LoopbackPort.free(preferred: GatewayPlan.usualPort)
+        else { return }
+        let text = "port \(gateway.plan.port) is taken by another program; the gateway gets \(port)"
+        self.console.emit(.notice(.information, text))
+        gateway.withdraw()
+        gateway.plan.port = port
+        // Those that run report to the old one.
+        for actor in self.actors { actor.generation += 1 }
     }
 
     /// A tools file that appears or goes while code is watched. The gateway itself sees changes inside of it.
@@ -110,8 +149,11 @@ extension Supervisor {
 
     private func start(_ gateway: GatewayRun) {
         gateway.nextLook = self.now + Self.gatewayInterval
+        gateway.silentSince = nil
+        self.choosePortAgain(gateway)
+        self.requests.removeAll { $0.question == .gatewayReadiness }
         do throws(ChildProcess.StartError) {
-            gateway.process = try ChildProcess.start(gateway.plan.command(in: gateway.place.folder))
+            gateway.process = try ChildProcess.start(gateway.nextCommand())
         } catch {
             self.apply(gateway.life.ended(.notStarted(error.number), now: self.now), to: gateway)
         }

@@ -54,7 +54,7 @@ final class Supervisor {
     /// Asked to end: 0 = no, 1 = in order, 2 = at once.
     var stopRequests = 0
     /// What ended the run, when it was not a person.
-    var failure: UpError?
+    private(set) var failure: UpError?
     private var lastMonitorProblem: String?
 
     init(
@@ -116,6 +116,13 @@ final class Supervisor {
             for pair in pairs { self.apply(pair.life.forceStop(), to: pair) }
             self.forceStopGateway()
         }
+    }
+
+    /// Ends the run in order, with a reason.
+    func fail(_ error: UpError) {
+        guard !self.isClosing else { return }
+        self.failure = error
+        self.requestStop()
     }
 
     /// Everything whose time has come.

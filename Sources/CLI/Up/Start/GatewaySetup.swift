@@ -91,9 +91,11 @@ struct GatewaySetup {
             ),
             place: place
         )
+        let (port, source) = try self.port()
         let plan = GatewayPlan(
             program: program,
-            port: try self.port(),
+            port: port,
+            portSource: source,
             toolsPath: toolsPath ?? generatedPath,
             environment: environment
         )
@@ -113,18 +115,19 @@ struct GatewaySetup {
     }
 
     /// One that was asked for has to be free; instead of the usual one another will do.
-    private func port() throws(UpError) -> Int {
+    private func port() throws(UpError) -> (Int, GatewayPlan.PortSource) {
         let text = self.environment[Self.portVariable].flatMap { $0.isEmpty ? nil : $0 }
         guard let port = self.wanted.port ?? text.map({ Int($0) ?? 0 }) else {
-            if LoopbackPort.isFree(GatewayPlan.usualPort) { return GatewayPlan.usualPort }
-            guard let free = LoopbackPort.free() else { throw UpError("there is no free TCP port for the gateway") }
-            return free
+            guard let free = LoopbackPort.free(preferred: GatewayPlan.usualPort) else {
+                throw UpError("there is no free TCP port for the gateway")
+            }
+            return (free, .ourselves)
         }
         let source = self.wanted.port == nil ? Self.portVariable : "--gateway-port"
         guard (1...65_535).contains(port) else { throw UpError("\(source) is no port number from 1 to 65535") }
         guard LoopbackPort.isFree(port) else {
-            throw UpError("port \(port), from \(source), is taken; name another, or none to have a free one chosen")
+            throw UpError(GatewayPlan.portIsTaken(port, source: source))
         }
-        return port
+        return (port, .named(source))
     }
 }

@@ -55,6 +55,7 @@ struct UpRun {
         self.announce(to: console, queues: queues, monitor: monitor, started: started)
         supervisor.run()
         self.sayGoodbye(to: console, monitor: monitor)
+        if let failure = supervisor.failure { throw failure }
         return supervisor.stopRequests > 1 ? .interrupted : .done
     }
 
