@@ -19,12 +19,6 @@ public struct Gateway: Sendable {
     /// Longest wait for the collector of traces after that.
     private static let flushTimeout = Duration.seconds(3)
 
-    /// One event loop for two cores, once per process: the threads of store and queue need the others as much, and with a
-    /// loop on every core a call costs a tenth more (`perf/README.md`).
-    private static let limitEventLoops: Void = {
-        NIOSingletons.groupLoopCountSuggestion = max(1, System.coreCount / 2)
-    }()
-
     private let configuration: GatewayConfiguration
     private let reader: EnvironmentReader
     private let logger: Logger
@@ -46,8 +40,6 @@ public struct Gateway: Sendable {
 
     /// Runs until a signal; throws when it cannot start.
     public func run() async throws {
-        // Whoever sets NIO's own variable knows better.
-        if self.reader.text("NIO_SINGLETON_GROUP_LOOP_COUNT") == nil { Self.limitEventLoops }
         for warning in self.configuration.warnings { self.logger.warning("\(warning)") }
         for notice in self.configuration.notices { self.logger.info("\(notice)") }
         let metrics = GatewayMetrics()
