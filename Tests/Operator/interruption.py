@@ -2,12 +2,13 @@
 server has done its part and before the operator hears of it."""
 
 import http.client
-import http.server
 import socket
 import ssl
 import struct
 import threading
 import urllib.parse
+
+from localservers.http_server import Handler, Server
 
 
 class Step:
@@ -33,7 +34,28 @@ class Step:
         return True
 
 
-class HTTPProxy:
+class _Connection(Handler):
+    """One connection of the operator, with one to the server."""
+
+    def setup(self):
+        super().setup()
+        self.upstream = self.server.owner.connect()
+
+    def finish(self):
+        self.upstream.close()
+        super().finish()
+
+    def handle_any(self):
+        """Any method."""
+        try:
+            self.server.owner.forward(self)
+        except (OSError, http.client.HTTPException):
+            self.close_connection = True  # One of the two sides has gone.
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+
+
+class HTTPProxy(Server):
     """Forwards plain HTTP to a server, watches included. `step` sees (method, path, headers) of each request that the
     server has answered; `answer` sees the body too, and may answer in the server's place with (status, headers, body)."""
 
@@ -42,49 +64,18 @@ class HTTPProxy:
         self._context = ssl.create_default_context(cafile=ca_file) if ca_file else None
         self.step = None
         self.answer = lambda method, path, headers, body: None
-        proxy = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            """One connection of the operator, with one to the server."""
-
-            protocol_version = "HTTP/1.1"
-
-            def setup(self):
-                super().setup()
-                self.upstream = proxy.connect()
-
-            def finish(self):
-                self.upstream.close()
-                super().finish()
-
-            def handle_any(self):
-                """Any method."""
-                try:
-                    proxy.forward(self)
-                except (OSError, http.client.HTTPException):
-                    self.close_connection = True  # One of the two sides has gone.
-
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
-
-            def log_message(self, *_):  # pylint: disable=arguments-differ
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        super().__init__(_Connection)
 
     @property
     def url(self):
         """Where the operator finds it."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
     def __enter__(self):
-        self._thread.start()
         return self
 
     def __exit__(self, *_):
-        self._server.shutdown()
-        self._server.server_close()
+        self.stop()
 
     def connect(self):
         """A connection to the server."""

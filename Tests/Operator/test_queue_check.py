@@ -1,7 +1,6 @@
 """The periodic check of many queues: one question for all of them, and transports that do not wait for each other."""
 
 import threading
-import urllib.parse
 
 from interruption import HTTPProxy
 from world import ACTORS, actor, wait_until
@@ -9,28 +8,19 @@ from world import ACTORS, actor, wait_until
 COUNT = 60
 
 
-class Listing:
+class Listing(HTTPProxy):
     """A management API in front of the broker's, which counts how often all queues are asked for."""
 
     def __init__(self, broker):
+        super().__init__(f"http://{broker.host}:{broker.management_port}")
         self.count = 0
         self.hangs = False
         self.end = threading.Event()
-        self._front = HTTPProxy(f"http://{broker.host}:{broker.management_port}")
-        self._front.answer = self._see
-
-    def __enter__(self):
-        self._front.__enter__()
-        return self
+        self.answer = self._see
 
     def __exit__(self, *_):
         self.end.set()
-        self._front.__exit__()
-
-    @property
-    def port(self):
-        """Its port."""
-        return urllib.parse.urlsplit(self._front.url).port
+        super().__exit__()
 
     def _see(self, _method, path, _headers, _body):
         if path.startswith("/api/queues/%2F?"):
