@@ -2,49 +2,43 @@
 
 import json
 import socket
-import ssl
 import subprocess
-import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import types
 
 import pytest
 
-from conftest import ROOT
-
-sys.path[:0] = [str(ROOT / "tools")]
+from localservers.http_server import Handler, Server
 
 
-class Stub:
+class Keeping(Handler):
+    """Answers what the stub says, and keeps the connection."""
+
+    def _serve(self):
+        stub = self.server.owner
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        stub.requests.append((self.command, self.path, dict(self.headers), body))
+        answer = stub.answers.get((self.command, self.path.partition("?")[0]), not_found)
+        answer(self)
+
+    do_GET = do_POST = _serve
+
+
+class Closing(Keeping):
+    """The same, with a connection for each request."""
+
+    protocol_version = "HTTP/1.0"
+
+
+class Stub(Server):
     """A gateway that answers what a test says: `answers[(method, path)]` is a function of the handler."""
 
-    def __init__(self, protocol="HTTP/1.0"):
+    def __init__(self, handler=Closing, certificates=None):
         self.answers = {}
         self.requests = []
-        stub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = protocol
-
-            def _serve(self):
-                length = int(self.headers.get("Content-Length") or 0)
-                body = self.rfile.read(length)
-                stub.requests.append((self.command, self.path, dict(self.headers), body))
-                answer = stub.answers.get((self.command, self.path.partition("?")[0]), not_found)
-                answer(self)
-
-            do_GET = do_POST = _serve
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(handler, certificates)
+        self.url = f"http{'s' if certificates else ''}://127.0.0.1:{self.port}"
 
 
 def reply(handler, status, body, **headers):
@@ -65,7 +59,7 @@ def not_found(handler):
 def stub():
     running = Stub()
     yield running
-    running.close()
+    running.stop()
 
 
 @pytest.fixture
@@ -123,9 +117,9 @@ DONE = '{"id":"e","status":"succeeded","result":7}'
 @pytest.fixture
 def keeping_stub():
     """Keeps connections open, as every real gateway does."""
-    running = Stub("HTTP/1.1")
+    running = Stub(Keeping)
     yield running
-    running.close()
+    running.stop()
 
 
 def test_a_connection_that_ends_with_its_stream_is_not_used_again(asya, keeping_stub):
@@ -277,23 +271,20 @@ def proxy(stub):
         except OSError:
             pass  # The other direction has ended first.
 
-    class Handler(BaseHTTPRequestHandler):
+    class Tunnel(Handler):
+        protocol_version = "HTTP/1.0"
+
         def do_CONNECT(self):  # noqa: N802
             asked.append(self.path)
-            with socket.create_connection(stub.server.server_address) as upstream:
+            with socket.create_connection(("127.0.0.1", stub.port)) as upstream:
                 self.send_response(200)
                 self.end_headers()
                 threading.Thread(target=copy, args=(self.connection, upstream), daemon=True).start()
                 copy(upstream, self.connection)
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", asked
-    server.shutdown()
-    server.server_close()
+    server = Server(Tunnel)
+    yield f"http://127.0.0.1:{server.port}", asked
+    server.stop()
 
 
 def test_a_proxy_is_used_unless_the_host_is_exempt(mcp, stub, proxy):
@@ -330,12 +321,16 @@ def test_where_nobody_listens_the_reason_is_told_in_words(mcp, url):
     assert "--url" in refused.stderr and not refused.stdout
 
 
-def test_certificates_are_checked_with_a_given_authority_or_not_at_all(mcp, stub, certificate, tmp_path):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    stub.server.socket = context.wrap_socket(stub.server.socket, server_side=True)
-    stub.answers[("GET", "/envelopes/e")] = lambda handler: reply(handler, 200, DONE)
-    url = stub.url.replace("http:", "https:")
+@pytest.fixture
+def tls_stub(certificate):
+    running = Stub(certificates=types.SimpleNamespace(server_cert=certificate[0], server_key=certificate[1]))
+    yield running
+    running.stop()
+
+
+def test_certificates_are_checked_with_a_given_authority_or_not_at_all(mcp, tls_stub, certificate, tmp_path):
+    tls_stub.answers[("GET", "/envelopes/e")] = lambda handler: reply(handler, 200, DONE)
+    url = tls_stub.url
     for option in (["--cacert", certificate[0]], ["--insecure"]):
         assert mcp("--url", url, *option, "status", "e").json["result"] == 7
     refused = mcp("--url", url, "status", "e", status=1)
@@ -344,7 +339,7 @@ def test_certificates_are_checked_with_a_given_authority_or_not_at_all(mcp, stub
     for file in ("empty.pem", "none.pem"):
         failed = mcp("--url", url, "--cacert", tmp_path / file, "status", "e", status=1)
         assert f"cannot read certificates from {tmp_path / file}" in failed.stderr
-    assert len(stub.requests) == 2
+    assert len(tls_stub.requests) == 2
 
 
 def test_text_from_a_gateway_cannot_move_the_cursor(mcp, stub):
